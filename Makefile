@@ -1,0 +1,30 @@
+# Everything a reader types. Each target sets itself up in .venv first.
+# (Windows: README.md has the plain commands behind each target.)
+PYTHON ?= python3
+TICKER ?= AAPL
+BIN := .venv/bin
+
+.PHONY: study test verdict bench clean
+
+# Read the chosen stock: EDA.ipynb and predictor.ipynb → results/TICKER/
+study: .venv/ready
+	@$(BIN)/python -m forecasting.study $(TICKER)
+
+# Prove it all again: lint, unit tests, every notebook re-executed
+test: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pytest
+
+# Refresh the committed table: results/verdict.csv
+verdict: .venv/ready
+	$(BIN)/python -m forecasting --data data/snapshot \
+	  --out results/verdict.csv
+
+clean:
+	rm -rf .venv results/[A-Z]* .pytest_cache .ruff_cache .hypothesis
+
+.venv/ready: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	@touch $@

@@ -1,0 +1,41 @@
+"""Figures in one style; importing this module switches the style on."""
+
+import textwrap
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+plt.style.use(Path(__file__).with_name("study.mplstyle"))
+
+# Fixed roles (colours of Okabe & Ito); line styles differ too, so that the
+# figures survive a black-and-white printer.
+STYLES = {
+    "actual": {"color": "black", "linestyle": "-"},
+    "persistence": {"color": "#7F7F7F", "linestyle": ":"},
+    "LSTM": {"color": "#0072B2", "linestyle": "-"},
+    "BiLSTM": {"color": "#D55E00", "linestyle": "--"},
+}
+GREEN, PINK, AMBER, SKY = "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+
+
+def caption(fig: Figure, title: str, text: str) -> None:
+    """Give a figure its title and, under it, what to notice in italics.
+
+    Raises ValueError where an axis has no label: a reader must never have
+    to guess a unit. (Label ``" "`` where there is nothing to say.)
+    """
+    for ax in fig.axes:
+        if not ax.axison or ax.get_label() == "<colorbar>":
+            continue
+        for name in "xy":
+            shared = getattr(ax, f"get_shared_{name}_axes")()
+            family = [ax, *shared.get_siblings(ax)]
+            if not any(getattr(a, f"get_{name}label")() for a in family):
+                raise ValueError(f"{title}: an {name} axis has no label")
+    columns = int(fig.get_figwidth() * 14.5)
+    fig.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    fig.supxlabel(
+        textwrap.fill(text, columns),
+        x=0.01, ha="left", fontsize=9, style="italic", color="#444444",
+    )

@@ -1,0 +1,169 @@
+"""Load a price history and turn it into what the models read.
+
+A history is a DataFrame of adjusted daily prices: index ``Date``
+(ascending, unique), columns ``Open, High, Low, Close, Volume``.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+COLUMNS = ["Open", "High", "Low", "Close", "Volume"]
+FEATURES = ["log return", "log range", "overnight gap"]
+DECIMALS = 6  # of a price in a CSV: the same data gives the same bytes
+
+
+class PriceError(ValueError):
+    """A history that cannot be used; its message is one line."""
+
+
+def directories() -> list[Path]:
+    """Where histories are looked for, in order.
+
+    ``data/`` (what scraper.py wrote), then ``data/snapshot/``; the
+    environment variable FORECASTING_DATA replaces both with one directory.
+    """
+    pinned = os.environ.get("FORECASTING_DATA")
+    return [Path(pinned)] if pinned else [DATA, DATA / "snapshot"]
+
+
+def tickers() -> list[str]:
+    """Tickers with a CSV, in alphabetical order."""
+    return sorted({p.stem for d in directories() for p in d.glob("*.csv")})
+
+
+def find(ticker: str) -> Path:
+    """Path of a ticker's CSV; PriceError where there is none."""
+    for directory in directories():
+        path = directory / f"{ticker}.csv"
+        if path.is_file():
+            return path
+    raise PriceError(
+        f"{ticker}: no CSV in {' or '.join(map(_show, directories()))}; "
+        f"download it with: python scraper.py {ticker}"
+    )
+
+
+def load(ticker: str) -> pd.DataFrame:
+    """Read a ticker's history and print which file it came from."""
+    path = find(ticker)
+    prices = read_csv(path)
+    first, last = prices.index[0].date(), prices.index[-1].date()
+    print(f"{_show(path)}: {len(prices):,} sessions, {first} to {last}")
+    return prices
+
+
+def load_directory(
+    directory: Path, names: list[str] | None = None
+) -> dict[str, pd.DataFrame]:
+    """Read ``{ticker: history}`` from a directory of CSVs.
+
+    Raises PriceError for a missing or empty directory, a missing ticker,
+    or any file that breaks the contract.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise PriceError(f"{directory}: no such directory")
+    paths = {p.stem: p for p in sorted(directory.glob("*.csv"))}
+    if not paths:
+        raise PriceError(f"{directory}: no CSV files; see data/README.md")
+    missing = [name for name in names or [] if name not in paths]
+    if missing:
+        raise PriceError(
+            f"{directory}: no {missing[0]}.csv; there are {', '.join(paths)}"
+        )
+    return {name: read_csv(paths[name]) for name in names or paths}
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read and check one CSV; PriceError names the file and the fault."""
+    path = Path(path)
+    where = _show(path)
+    try:
+        prices = pd.read_csv(path, float_precision="round_trip")
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise PriceError(f"{where}: not a readable CSV ({reason})") from error
+    absent = [c for c in ["Date", *COLUMNS] if c not in prices.columns]
+    if absent:
+        raise PriceError(f"{where}: no column {', '.join(absent)}")
+    dates = pd.to_datetime(prices["Date"], format="%Y-%m-%d", errors="coerce")
+    if dates.isna().any():
+        row = int(np.argmax(dates.isna()))
+        raise PriceError(
+            f"{where}: line {row + 2}: Date is not YYYY-MM-DD: "
+            f"{prices['Date'][row]!r}"
+        )
+    prices.index = pd.DatetimeIndex(dates, name="Date")
+    return check(prices[COLUMNS], where)
+
+
+def check(prices: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Return a history whose every row can be used, or raise PriceError."""
+    if prices.empty:
+        raise PriceError(f"{where}: no rows")
+    step = np.diff(prices.index.to_numpy())
+    if (step <= np.timedelta64(0)).any():
+        row = int(np.argmax(step <= np.timedelta64(0))) + 1
+        fault = "twice" if step[row - 1] == np.timedelta64(0) else "unsorted"
+        raise PriceError(f"{where}: {prices.index[row].date()} is {fault}")
+    try:
+        values = prices.astype(float)
+    except (TypeError, ValueError) as error:
+        raise PriceError(f"{where}: not a number: {error}") from error
+    for column in COLUMNS:
+        bad = ~np.isfinite(values[column])
+        fault = "not a finite number"
+        if column != "Volume" and not bad.any():
+            bad, fault = values[column] <= 0, "not positive"
+        if bad.any():
+            date = values.index[bad][0].date()
+            raise PriceError(f"{where}: {date}: {column} is {fault}")
+    return values
+
+
+def require_rows(prices: pd.DataFrame, needed: int, ticker: str) -> None:
+    """Raise PriceError where a history is too short for what follows."""
+    if len(prices) < needed:
+        raise PriceError(
+            f"{ticker}: {len(prices)} rows, but at least {needed} are needed"
+        )
+
+
+def to_csv(prices: pd.DataFrame) -> str:
+    """A history in the one format of data/: fixed decimals, LF endings."""
+    table = prices[COLUMNS].copy()
+    table.index = table.index.strftime("%Y-%m-%d")
+    table.index.name = "Date"
+    table["Volume"] = table["Volume"].round().astype("int64")
+    return table.to_csv(float_format=f"%.{DECIMALS}f", lineterminator="\n")
+
+
+def log_close(prices: pd.DataFrame) -> np.ndarray:
+    """Natural logarithm of the close, shape ``(n,)``."""
+    return np.log(prices["Close"].to_numpy(dtype=float))
+
+
+def garman_klass(prices: pd.DataFrame) -> np.ndarray:
+    """Daily variance of the log price from its range, shape ``(n,)``.
+
+    Garman & Klass (1980), their estimator
+    ``0.511 (u−d)² − 0.019 (c(u+d) − 2ud) − 0.383 c²`` in its usual short
+    form ``(u−d)²/2 − (2 ln 2 − 1) c²``, with u, d, c the log high, low and
+    close over the open. Zero for a session with no range.
+    """
+    log = np.log(prices[["Open", "High", "Low", "Close"]].to_numpy(float))
+    open_, high, low, close = log.T
+    variance = (high - low) ** 2 / 2 - (2 * np.log(2) - 1) * (close - open_) ** 2
+    return np.maximum(variance, 0.0)
+
+
+def _show(path: Path) -> str:
+    """A path as the reader knows it: relative to the repository."""
+    path = Path(path)
+    root = DATA.parent
+    inside = path.is_absolute() and path.is_relative_to(root)
+    return (path.relative_to(root) if inside else path).as_posix()
