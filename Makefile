@@ -14,15 +14,17 @@ study: .venv/ready
 test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 # Refresh the committed table: results/verdict.csv
 verdict: .venv/ready
 	$(BIN)/python -m forecasting --data data/snapshot \
 	  --out results/verdict.csv
 
+# Remove the environment, the caches and every study; data/ stays
 clean:
-	rm -rf .venv results/[A-Z]* .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find results -mindepth 1 -maxdepth 1 ! -name 'verdict*' -exec rm -rf {} +
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
