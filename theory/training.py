@@ -44,8 +44,10 @@ def train_seeds(
     for step in range(steps):
         x, y = zip(*(task(rng, batch) for rng in rngs), strict=True)
         x, y = np.stack(x).astype("float32"), np.stack(y).astype("float32")
-        x = np.ascontiguousarray(x.transpose(2, 0, 1, 3))
-        losses[:, step], gradients = loss_and_gradients(cell, weights, x, y)
+        x = np.ascontiguousarray(x.transpose(2, 0, 3, 1))
+        losses[:, step], gradients = loss_and_gradients(
+            cell, weights, x, transpose(y)
+        )
         adam(weights, gradients, moments, rate, clip, step + 1)
     names = "W", "U", "b", "V", "v"
     networks = [
@@ -84,28 +86,28 @@ def initial_weights(rng, cell, d, h, m, forget_bias, chrono, removed):
 def loss_and_gradients(cell, weights, x, y):
     """Return the losses (s,) and the gradients of weights.
 
-    x (T, s, n, d), y (s, n, m); weights W (s, d, .), U (s, h, .),
+    x (T, s, d, n), y (s, m, n); weights W (s, d, .), U (s, h, .),
     b (s, 1, .), V (s, h, m), v (s, 1, m).
     """
     W, U, b, V, v = weights
     forward, backward = CELLS[cell]
-    h, cache = forward(x @ W + b, U)  # h (T+1, s, n, h), h[0] = 0
-    error = h[-1] @ V + v - y
+    h, cache = forward(transpose(W) @ x + transpose(b), U)  # h[0] = 0
+    error = transpose(V) @ h[-1] + transpose(v) - y
     dy = 2 * error / error[0].size
-    dz = backward(dy @ V.swapaxes(1, 2), U, h, cache)
-    rows = [
-        a.swapaxes(0, 1).reshape(len(W), -1, a.shape[3])  # (s, T n, .)
-        for a in (x, h[:-1], dz)
-    ]
-    x, h_prev, dz = rows
+    dz = backward(V @ dy, U, h, cache)
     gradients = [
-        x.swapaxes(1, 2) @ dz,
-        h_prev.swapaxes(1, 2) @ dz,
-        dz.sum(axis=1, keepdims=True),
-        h[-1].swapaxes(1, 2) @ dy,
-        dy.sum(axis=1, keepdims=True),
+        (x @ transpose(dz)).sum(axis=0),
+        (h[:-1] @ transpose(dz)).sum(axis=0),
+        transpose(dz.sum(axis=(0, 3))[..., None]),
+        h[-1] @ transpose(dy),
+        transpose(dy.sum(axis=2, keepdims=True)),
     ]
     return (error**2).mean(axis=(1, 2)), gradients
+
+
+def transpose(a):
+    """Swap the last two axes."""
+    return a.swapaxes(-1, -2)
 
 
 def adam(weights, gradients, moments, rate, clip, step):
@@ -120,54 +122,55 @@ def adam(weights, gradients, moments, rate, clip, step):
 
 
 def rnn_forward(z, U):
-    """z = x W + b (T, s, n, h) -> h (T+1, s, n, h), no cache."""
+    """z = x W + b (T, s, h, n) -> h (T+1, s, h, n), no cache."""
     h = np.zeros((len(z) + 1, *z.shape[1:]), z.dtype)
     for t in range(len(z)):
-        np.tanh(z[t] + h[t] @ U, out=h[t + 1])
+        np.tanh(z[t] + transpose(U) @ h[t], out=h[t + 1])
     return h, None
 
 
 def rnn_backward(dh, U, h, _):
-    """Return the derivative by z, given that by the last h, (s, n, h)."""
+    """Return the derivative by z, given that by the last h, (s, h, n)."""
     dz = np.empty_like(h[1:])
     for t in reversed(range(len(dz))):
         dz[t] = dh * (1 - h[t + 1] ** 2)
-        dh = dz[t] @ U.swapaxes(1, 2)
+        dh = U @ dz[t]
     return dz
 
 
 def lstm_forward(z, U):
-    """z = x W + b (T, s, n, 4h) -> h (T+1, s, n, h) and what backward needs.
+    """z = x W + b (T, s, 4h, n) -> h (T+1, s, h, n) and a cache.
 
     logistic(z) = (1 + tanh(z / 2)) / 2, so one tanh serves all blocks.
     """
-    T, s, n, width = z.shape
-    c = np.zeros((T + 1, s, n, width // 4), z.dtype)
+    T, s, width, n = z.shape
+    c = np.zeros((T + 1, s, width // 4, n), z.dtype)
     h, tanh_c, gates = np.zeros_like(c), np.zeros_like(c), np.empty_like(z)
-    is_gate = np.repeat(np.array([1, 1, 0, 1], z.dtype), width // 4)
-    half = 1 - is_gate / 2
+    i, f, c_tilde, o = np.split(gates, 4, axis=2)  # views
+    is_gate = np.array([1, 1, 0, 1], z.dtype).repeat(width // 4)[:, None]
+    scale, shift = 1 - is_gate / 2, is_gate / 2
+    U = transpose(U)
     for t in range(T):
-        gates[t] = np.tanh((z[t] + h[t] @ U) * half) * half + is_gate / 2
-        i, f, c_tilde, o = np.split(gates[t], 4, axis=-1)
-        c[t + 1] = f * c[t] + i * c_tilde
+        gates[t] = scale * np.tanh(scale * (z[t] + U @ h[t])) + shift
+        c[t + 1] = f[t] * c[t] + i[t] * c_tilde[t]
         tanh_c[t + 1] = np.tanh(c[t + 1])
-        h[t + 1] = o * tanh_c[t + 1]
+        h[t + 1] = o[t] * tanh_c[t + 1]
     return h, (c, tanh_c, gates)
 
 
 def lstm_backward(dh, U, h, cache):
-    """Return the derivative by z, given that by the last h, (s, n, h)."""
+    """Return the derivative by z, given that by the last h, (s, h, n)."""
     c, tanh_c, gates = cache
+    i, f, c_tilde, o = np.split(gates, 4, axis=2)
     dz, dc = np.empty_like(gates), 0
+    dz_i, dz_f, dz_c, dz_o = np.split(dz, 4, axis=2)  # views
     for t in reversed(range(len(gates))):
-        i, f, c_tilde, o = np.split(gates[t], 4, axis=-1)
-        dz_i, dz_f, dz_c, dz_o = np.split(dz[t], 4, axis=-1)  # views
-        dc = dc + dh * o * (1 - tanh_c[t + 1] ** 2)
-        dz_i[:] = dc * c_tilde * i * (1 - i)
-        dz_f[:] = dc * c[t] * f * (1 - f)
-        dz_c[:] = dc * i * (1 - c_tilde**2)
-        dz_o[:] = dh * tanh_c[t + 1] * o * (1 - o)
-        dh, dc = dz[t] @ U.swapaxes(1, 2), dc * f
+        dc = dc + dh * o[t] * (1 - tanh_c[t + 1] ** 2)
+        dz_i[t] = dc * c_tilde[t] * i[t] * (1 - i[t])
+        dz_f[t] = dc * c[t] * f[t] * (1 - f[t])
+        dz_c[t] = dc * i[t] * (1 - c_tilde[t] ** 2)
+        dz_o[t] = dh * tanh_c[t + 1] * o[t] * (1 - o[t])
+        dh, dc = U @ dz[t], dc * f[t]
     return dz
 
 
