@@ -83,7 +83,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     path = Path(path)
     where = _show(path)
     try:
-        prices = pd.read_csv(path, float_precision="round_trip")
+        prices = pd.read_csv(path)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise PriceError(f"{where}: not a readable CSV ({reason})") from error
