@@ -8,7 +8,7 @@ BIN := .venv/bin
 
 # Read the chosen stock: EDA.ipynb and predictor.ipynb → results/TICKER/
 study: .venv/ready
-	@$(BIN)/python -m forecasting.study $(TICKER)
+	@$(BIN)/python -m forecasting.study '$(TICKER)'
 
 # Prove it all again: lint, unit tests, every notebook re-executed
 test: .venv/ready

@@ -1,0 +1,203 @@
+"""`make study`: a whole results folder or one clear line, never a half."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from forecasting import prices, study
+
+ROOT = Path(__file__).resolve().parents[1]
+SNAPSHOT = ROOT / "data" / "snapshot"
+
+# Stand-ins for the two notebooks: they run in seconds, and what study.py
+# does with them does not depend on what they compute.
+EDA = """\
+import matplotlib.pyplot as plt
+from forecasting import prices
+prices.load(TICKER)["Close"].plot()
+plt.show()"""
+PREDICTOR = """\
+import pandas as pd
+from forecasting import prices
+close = prices.load(TICKER)["Close"].iloc[-1]
+quantiles = ["q025", "q10", "q25", "q50", "q75", "q90", "q975"]
+factors = [0.94, 0.96, 0.98, 1, 1.02, 1.04, 1.06]
+table = pd.DataFrame([[close * f for f in factors]] * 20, columns=quantiles)
+table.insert(0, "Date", pd.bdate_range("2013-03-04", periods=20))
+table.insert(1, "Horizon", range(1, 21))
+table.to_csv(f"{RESULTS}/forecast.csv", index=False)"""
+
+
+def write(path, parameters, source):
+    cells = [
+        new_code_cell(parameters, metadata={"tags": ["parameters"]}),
+        new_markdown_cell("## Where does it close?"),
+        new_code_cell(source),
+    ]
+    metadata = {"language_info": {"name": "python"}}
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), path)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A repository with stand-in notebooks and an older study of AAPL."""
+    write(tmp_path / "EDA.ipynb", 'TICKER = "IBM"', EDA)
+    predictor(tmp_path, PREDICTOR)
+    (tmp_path / "results" / "AAPL").mkdir(parents=True)
+    (tmp_path / "results" / "AAPL" / "old.txt").write_text("old")
+    return tmp_path
+
+
+def predictor(root, source):
+    write(root / "predictor.ipynb", 'TICKER = "IBM"\nRESULTS = ""', source)
+
+
+def files(root):
+    """Every file below results/, hidden ones too."""
+    results = root / "results"
+    return sorted(
+        p.relative_to(results).as_posix()
+        for p in results.rglob("*")
+        if p.is_file()
+    )
+
+
+def test_a_study_replaces_the_older_one_as_a_whole(root, capsys):
+    assert study.main([" aapl"], root) == 0
+    assert files(root) == [
+        "AAPL/EDA.html",
+        "AAPL/EDA.ipynb",
+        "AAPL/figures/EDA-01-where-does-it-close.png",
+        "AAPL/forecast.csv",
+        "AAPL/predictor.html",
+        "AAPL/predictor.ipynb",
+    ]
+    folder = root / "results" / "AAPL"
+    figure = folder / "figures" / "EDA-01-where-does-it-close.png"
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert "<title>AAPL EDA</title>" in (folder / "EDA.html").read_text()
+    executed = nbformat.read(folder / "predictor.ipynb", 4)
+    counts = [c.get("execution_count", 0) for c in executed.cells]
+    assert counts == [1, 2, 0, 3]  # papermill adds a cell: TICKER = "AAPL"
+
+    close = prices.read_csv(SNAPSHOT / "AAPL.csv")["Close"].iloc[-1]
+    out, err = capsys.readouterr()
+    assert not err
+    assert out.splitlines()[-1] == (
+        f"AAPL: close of 2013-03-04 forecast: median {close:.2f}, 80 % "
+        f"between {close * 0.96:.2f} and {close * 1.04:.2f} "
+        f"(last close {close:.2f} on 2013-03-01); see results/AAPL/"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("x = 1\nx / 0", 'starts with "x = 1": ZeroDivisionError: division'),
+        ("import os\nos._exit(1)", "ernel died"),
+        ("pass", "left no usable forecast.csv"),
+        ("open(f'{RESULTS}/forecast.csv', 'w').write('Date\\n')", "lacks"),
+    ],
+)
+def test_a_failing_notebook_is_one_line(root, capsys, source, words):
+    predictor(root, source)
+    assert study.main(["AAPL"], root) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("AAPL: ")
+    assert words in line
+    assert files(root) == ["AAPL/old.txt"]
+
+
+def test_ctrl_c_leaves_nothing_half_done(root):
+    mark = root / "running"
+    predictor(root, f"import time\nopen({str(mark)!r}, 'w')\ntime.sleep(600)")
+    code = (
+        "import sys; from pathlib import Path; from forecasting import study;"
+        "sys.exit(study.main(['AAPL'], Path(sys.argv[1])))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, root], stderr=subprocess.PIPE, text=True
+    )
+    while not mark.exists() and process.poll() is None:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert (process.returncode, err) == (
+        130,
+        "AAPL: stopped; results/AAPL/ is as it was\n",
+    )
+    assert files(root) == ["AAPL/old.txt"]
+
+
+def rows(text, number):
+    return "".join(text.splitlines(keepends=True)[: number + 1])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.replace("Close", "Last", 1), "no column Close"),
+        (lambda t: t.replace("2000-03-06", "06.03.2000"), "not YYYY-MM-DD"),
+        (lambda t: "", "not a readable CSV"),
+    ],
+)
+def test_an_unusable_csv_is_refused_before_any_notebook_runs(
+    root, monkeypatch, capsys, change, words
+):
+    text = (SNAPSHOT / "AAPL.csv").read_text()
+    (root / "BAD.csv").write_text(change(text))
+    monkeypatch.setenv("FORECASTING_DATA", str(root))
+    assert study.main(["BAD"], root) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "BAD" in line
+    assert words in line
+    assert files(root) == ["AAPL/old.txt"]
+
+
+@pytest.mark.parametrize("ticker", ["../x", "", "CON"])
+def test_what_is_no_ticker_is_refused(root, capsys, ticker):
+    assert study.main([ticker], root) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith((ticker or '""') + ": ")
+    assert files(root) == ["AAPL/old.txt"]
+
+
+def command(ticker, **environment):
+    """What `make study` types, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "forecasting.study", ticker],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_ticker_without_csv_is_scraped_first(tmp_path):
+    # A proxy that nothing listens on: the real scraper finds no network.
+    done = command(
+        "nosuch",
+        FORECASTING_DATA=str(tmp_path),
+        HTTPS_PROXY="http://127.0.0.1:9",
+    )
+    (line,) = done.stderr.splitlines()
+    assert done.returncode != 0
+    assert line.startswith("NOSUCH: ")
+    assert not list(tmp_path.iterdir())
+    assert not (ROOT / "results" / "NOSUCH").exists()
+
+
+def test_a_history_too_short_is_refused(tmp_path):
+    text = (SNAPSHOT / "AAPL.csv").read_text()
+    (tmp_path / "SHORT.csv").write_text(rows(text, 30))
+    done = command("short", FORECASTING_DATA=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"SHORT: 30 rows, but at least {study.ROWS_NEEDED} are needed\n"
+    )
