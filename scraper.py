@@ -1,17 +1,17 @@
 """Download daily prices from Yahoo Finance: one checked CSV per ticker.
 
 The promise: data/TICKER.csv is at every moment the last good history or a
-newer good one. A reply becomes a file in four steps, each a function here:
+newer good one. A reply becomes a file in four steps, each a function:
 
 fetch     one request through yfinance's client, held to a deadline
 parse     Yahoo's JSON → bars; anything but its schema is refused
 validate  unusable rows are dropped and reported, doubtful histories refused
 write     a new file beside the old one, then one atomic rename
 
-yfinance's own `history()` is not used, because it repairs in silence: it
-keeps the first of two conflicting bars, turns a missing volume into 0 and
-a missing adjusted close into the close. Its client (cookies, crumbs,
-browser TLS) is. The rules are explained in data/README.md.
+yfinance's client (cookies, crumbs, a browser's TLS) does the talking. Its
+`history()` is not used, because it mends in silence: it keeps the first of
+two conflicting bars and turns a missing volume into 0, a missing adjusted
+close into the close. data/README.md lists the rules.
 """
 
 import argparse
@@ -51,48 +51,52 @@ URL = "https://query2.finance.yahoo.com/v8/finance/chart/"
 WORKERS = 6  # tickers under way at once
 PACE = 0.025  # seconds between two requests, whatever the ticker
 TRIES = 7  # requests for one ticker before giving up
-OFFLINE_TRIES = 3  # without a network, waiting longer is no use
-PAUSE = 0.5  # seconds before the second try; doubles up to eightfold
+OFFLINE_TRIES = 3  # without a network, patience is no use
+PAUSE = 0.5  # seconds before the second try, doubling up to eightfold
 MAX_BYTES = 32_000_000  # 60 years of daily bars are 2 MB
 
 MAX_LOST = 0.01  # share of rows or sessions that may be missing ...
 FEW = 5  # ... though this many always may
-MAX_HOLE = 10  # consecutive sessions that may be missing
+MAX_HOLE = 10  # sessions in a row that may be missing
 MAX_JUMP = 8.0  # from one close to the next, up or down
-ROUNDING = 1e-4  # how far Yahoo's rounding may push a close over the high
+ROUNDING = 1e-4  # how far Yahoo's rounding may push a close past the high
 OHLC = ["Open", "High", "Low", "Close"]
 IN_PROGRESS = "the session is still in progress"
+ONE_DAY = timedelta(days=1)
 
 # Yahoo's exchange code → calendar. The sessions of US exchanges are known
-# to the day, so there a gap is a fault; elsewhere it is only reported.
-US = dict.fromkeys(["NMS", "NGM", "NCM", "NAS"], "XNAS") | dict.fromkeys(
-    ["NYQ", "NYS", "ASE", "PCX", "BTS"], "XNYS"
+# to the day, so a gap there is a fault; elsewhere it is only reported.
+US = dict.fromkeys(["NMS", "NGM", "NCM", "NAS"], "XNAS")
+US |= dict.fromkeys(["NYQ", "NYS", "ASE", "PCX", "BTS"], "XNYS")
+CALENDARS = US | dict(
+    re.findall(
+        r"(\w+)=(\S+)",
+        "LSE=XLON GER=XETR FRA=XFRA PAR=XPAR AMS=XAMS BRU=XBRU MIL=XMIL "
+        "MCE=XMAD EBS=XSWX STO=XSTO CPH=XCSE OSL=XOSL HEL=XHEL VIE=XWBO "
+        "TOR=XTSE SAO=BVMF JPX=XTKS HKG=XHKG KSC=XKRX TAI=XTAI SHH=XSHG "
+        "ASX=XASX BSE=XBOM CCC=24/7",
+    )
 )
-CALENDARS = US | {
-    **{"LSE": "XLON", "GER": "XETR", "FRA": "XFRA", "PAR": "XPAR"},
-    **{"AMS": "XAMS", "BRU": "XBRU", "MIL": "XMIL", "MCE": "XMAD"},
-    **{"EBS": "XSWX", "STO": "XSTO", "CPH": "XCSE", "OSL": "XOSL"},
-    **{"HEL": "XHEL", "VIE": "XWBO", "TOR": "XTSE", "SAO": "BVMF"},
-    **{"JPX": "XTKS", "HKG": "XHKG", "KSC": "XKRX", "TAI": "XTAI"},
-    **{"SHH": "XSHG", "ASX": "XASX", "BSE": "XBOM", "CCC": "24/7"},
-}
-WINDOWS_DEVICES = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\.|$)")
 
 
 class Refused(Exception):
     """Why a ticker is not saved, in one line; asking again is no use."""
 
 
+class NoPrices(Refused):
+    """Yahoo has nothing for this ticker in the range asked."""
+
+
 class Faulty(Refused):
-    """A fault that may pass: ask again, at the earliest `after` seconds."""
+    """A fault that may pass, so ask again."""
 
     def __init__(self, reason: str, after: float = 0, tries: int = TRIES):
-        """`tries`: how often a ticker may meet this fault."""
+        """`after`: seconds to wait; `tries`: how often to meet it at most."""
         super().__init__(reason)
         self.after, self.tries = after, tries
 
 
-# ---------------------------------------------------------------- what to ask
+# ---- what to ask
 
 
 def normalise(ticker: str) -> str:
@@ -100,21 +104,21 @@ def normalise(ticker: str) -> str:
     name = ticker.strip().upper()
     if not name:
         raise Refused("the ticker is empty; type one, for example AAPL")
-    if "/" in name and re.fullmatch(r"[A-Z]+/[A-Z]", name):
+    if re.fullmatch(r"[A-Z]+/[A-Z]", name):
         raise Refused(f"not a Yahoo symbol; try {name.replace('/', '-')}")
     pattern = r"\^?[A-Z0-9]([A-Z0-9.&=_-]{0,22}[A-Z0-9])?"
     if not ticker.isascii() or not re.fullmatch(pattern, name):
         raise Refused(
-            "not a Yahoo symbol; look it up on finance.yahoo.com "
-            "(letters, digits and . - = & _, at most 24)"
+            "not a Yahoo symbol (letters, digits and . - = & _, at most 24); "
+            "look it up on finance.yahoo.com"
         )
-    if WINDOWS_DEVICES.match(name):
+    if re.match(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\.|$)", name):
         raise Refused("Windows reserves this file name; it cannot be saved")
     return name
 
 
 def day(text: str | None, option: str) -> date | None:
-    """Parse an ISO date given on the command line."""
+    """A date given on the command line as YYYY-MM-DD."""
     try:
         return text and datetime.strptime(text.strip(), "%Y-%m-%d").date()
     except ValueError as error:
@@ -124,80 +128,77 @@ def day(text: str | None, option: str) -> date | None:
 
 
 def check_range(start: date | None, end: date | None) -> None:
-    """Refuse a range no history can lie in."""
+    """Refuse a range in which no session can lie."""
     if start and start > date.today():
         raise Refused(f"--start {start} is in the future; give an earlier one")
     if start and end and start >= end:
         raise Refused(
-            f"--start {start} is not before --end {end} "
-            "(the end itself is excluded); swap or widen them"
+            f"--start {start} must come before --end {end}, "
+            "which is the day after the last one wanted"
         )
 
 
 def brief(text: object, length: int = 80) -> str:
-    """Foreign text made fit for one line of a terminal."""
+    """Foreign text, made fit for one line on any terminal."""
     line = " ".join(str(text).split())
-    line = "".join(c if c.isprintable() else "?" for c in line)
+    line = "".join(c if " " <= c <= "~" else "?" for c in line)
     return line if len(line) <= length else line[: length - 3] + "..."
 
 
-# -------------------------------------------------------------------- network
+# ---- fetch
 
 
 class Guard(Session):
-    """yfinance's session, which it alone cannot hold to a deadline.
+    """A session that ends in time, for yfinance's client to use.
 
-    yfinance asks for a cookie and a crumb first, 30 s each; the chart does
-    without them, so here they get 5 s. HTTP faults of the chart are raised
-    at once, before yfinance repeats the request on its own. One guard
-    serves all threads (yfinance's client is a singleton), so the deadline
-    is kept per thread.
+    yfinance first asks for a cookie and a crumb, for up to 30 s each. The
+    chart does without, so they get 5 s here. HTTP faults of the chart are
+    raised at once, before yfinance repeats the request on its own. The
+    client is a singleton that all threads share, and so is the guard; the
+    deadline is kept per thread.
     """
 
     def __init__(self, session: Session | None = None):
-        """Guard a given session, or the one yfinance has."""
+        """Guard a session; None: the one yfinance has."""
         super().__init__()
         inner = session or YfData()._session
         self.inner = getattr(inner, "inner", inner)  # never guard a guard
         self.thread = threading.local()
         self.stopped = threading.Event()
-        self.lock = threading.Lock()
-        self.next_start = 0.0
+        self.turn = threading.Lock()
+
+    def allow(self, seconds: float) -> None:
+        """Start the clock for the requests of this thread."""
+        self.thread.deadline = time.monotonic() + seconds
 
     def request(self, method: str, url: str, **options):
         """Send a request: in time, at a polite pace, of bounded size."""
         chart = url.startswith(URL)
         if chart:
-            self._wait_for_turn()
+            with self.turn:
+                time.sleep(PACE)
         left = self.thread.deadline - time.monotonic()
         if left <= 0 or self.stopped.is_set():
             raise Faulty("Yahoo gave no complete reply in time", tries=1)
-        limit = max(left / 2, 10) if chart else 5
-        options["timeout"] = min(limit, left)
-        chunks: list[bytes] = []
-        size = 0
+        # Half the time left, so that one request that hangs is not the end.
+        limit = min(left, max(left / 2, 10) if chart else 5)
+        chunks, size = [], 0
 
         def collect(chunk: bytes) -> int:
             nonlocal size
             size += len(chunk)
             if size > MAX_BYTES:
-                raise Faulty(f"the reply is larger than {MAX_BYTES:,} bytes")
+                raise Faulty(f"a reply larger than {MAX_BYTES:,} bytes")
             chunks.append(chunk)
             return len(chunk)
 
-        options["content_callback"] = collect
+        options |= {"timeout": limit, "content_callback": collect}
         response = self.inner.request(method, url, **options)
         response.content = b"".join(chunks)
         # 401 and 403 go to yfinance, which fetches a new cookie and crumb.
         if chart and response.status_code not in (401, 403):
             check_status(response)
         return response
-
-    def _wait_for_turn(self) -> None:
-        with self.lock:
-            start = max(self.next_start, time.monotonic())
-            self.next_start = start + PACE
-        time.sleep(max(0.0, start - time.monotonic()))
 
 
 def check_status(response) -> None:
@@ -208,17 +209,14 @@ def check_status(response) -> None:
     if status == 404:
         raise Refused("unknown symbol; look it up on finance.yahoo.com")
     if status in (400, 422):
-        raise Refused(
-            "Yahoo has no data for this range "
-            f"({said(response.content)}); change --start and --end"
-        )
+        raise NoPrices(said(response.content))
     after = retry_after(response.headers.get("Retry-After"))
     if status in (429, 999):
         raise Faulty(f"rate limited by Yahoo (HTTP {status})", after)
     if status >= 500:
         raise Faulty(f"Yahoo is failing (HTTP {status})", after)
     if status in (401, 403, 407):
-        raise Faulty(f"access denied (HTTP {status}), by Yahoo or a proxy")
+        raise Faulty(f"access denied by Yahoo or a proxy (HTTP {status})")
     raise Faulty(f"an incomplete reply (HTTP {status})")
 
 
@@ -226,8 +224,8 @@ def said(content: bytes) -> str:
     """Yahoo's own words about an error, where there are any."""
     try:
         return brief(json.loads(content)["chart"]["error"]["description"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return "it gave no reason"
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return "Yahoo gives no reason"
 
 
 def retry_after(value: str | None) -> float:
@@ -237,7 +235,7 @@ def retry_after(value: str | None) -> float:
     except (TypeError, ValueError):
         try:
             seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except (TypeError, ValueError, AttributeError):
+        except (TypeError, ValueError):
             return 0.0
     return seconds if 0 < seconds < math.inf else 0.0
 
@@ -247,64 +245,55 @@ def fetch(
     start: date | None = None,
     end: date | None = None,
     session: Session | None = None,
-    timeout: float = 60,
 ) -> bytes:
     """Yahoo's chart reply for one ticker: one request, one attempt.
 
-    `start` is included, `end` excluded, None means all there is. `session`
-    is any curl_cffi session, or a Guard with the deadline already running.
-    Raises Refused or Faulty.
+    `start` is included, `end` excluded, None: all there is. `session`: any
+    curl_cffi session; a Guard brings its own clock. Raises Refused.
     """
-    guard = session if isinstance(session, Guard) else Guard(session)
-    if guard is not session:
-        guard.thread.deadline = time.monotonic() + timeout
-    now = datetime.now().date()
+    if not isinstance(session, Guard):
+        session = Guard(session)
+        session.allow(60)
+    today = date.today()
     # A day more at either end: the exchange's midnight is not UTC's.
-    first = (start or now - timedelta(days=99 * 365)) - timedelta(days=1)
-    last = (end or now) + timedelta(days=1)
+    first = pd.Timestamp(start or today - timedelta(days=99 * 365))
+    last = pd.Timestamp(end or today) + timedelta(days=1)
     query = {
-        "period1": (first - date(1970, 1, 1)).days * 86400,
-        "period2": min((last - date(1970, 1, 1)).days * 86400, _now()),
+        "period1": int(first.timestamp()) - 86400,
+        "period2": min(int(last.timestamp()), int(time.time())),
         "interval": "1d",
         "includePrePost": False,
         "events": "div,splits,capitalGains",
     }
     try:
-        response = YfData(session=guard).get(URL + ticker, params=query)
+        response = YfData(session=session).get(URL + ticker, params=query)
     except Refused:
         raise
-    except (exceptions.DNSError, exceptions.ConnectionError) as error:
-        # 5, 6, 7: no proxy, no name, no connection; else it broke midway.
-        if error.code in (5, 6, 7):
-            raise Faulty(
-                "cannot reach Yahoo; are you offline?", tries=OFFLINE_TRIES
-            ) from error
-        raise Faulty(f"the connection broke ({brief(error)})") from error
     except exceptions.Timeout as error:
         raise Faulty("Yahoo gave no complete reply in time") from error
     except yfinance.exceptions.YFRateLimitError as error:
         raise Faulty("rate limited by Yahoo (HTTP 429)") from error
     except Exception as error:  # whatever else a broken reply does to curl
+        if getattr(error, "code", 0) in (5, 6, 7):  # no proxy, name, host
+            raise Faulty(
+                "cannot reach Yahoo, are you offline?", tries=OFFLINE_TRIES
+            ) from error
         raise Faulty(f"the connection broke ({brief(error)})") from error
     check_status(response)
     return response.content
 
 
-def _now() -> int:
-    return int(time.time())
-
-
-# ---------------------------------------------------------------------- parse
+# ---- parse
 
 
 @dataclass
 class Reply:
     """What one chart reply says.
 
-    `bars`: index Date, in the order received; columns `stamp` (seconds),
-    Open, High, Low, Close, Adj Close, Volume, unadjusted, NaN for null.
-    `live`: the date of the session still in progress. `splits`: new shares
-    per old one, by date. `kind`: EQUITY, INDEX, CURRENCY, ...
+    `bars`: index Date, in the order received; columns stamp (seconds), the
+    prices as traded but for splits, Adj Close and Volume; NaN for null.
+    `today` on the exchange; `live`: the date of a session in progress;
+    `kind`: EQUITY, INDEX, ...; `splits`: date → new shares per old one.
     """
 
     bars: pd.DataFrame
@@ -316,47 +305,45 @@ class Reply:
 
 
 def parse(content: bytes, ticker: str, now: float | None = None) -> Reply:
-    """Read a chart reply, received at `now` (seconds; default: this moment).
+    """Read a chart reply received at `now` (default: this moment).
 
     Raises Refused where Yahoo has no prices, and Faulty for anything that
-    is not its schema, or not about this ticker's daily bars.
+    is not its schema or not about the daily bars of this ticker.
     """
     try:
         document = json.loads(content, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        kind = "web page" if content.lstrip()[:1] == b"<" else "broken reply"
-        kind = kind if content.strip() else "empty reply"
-        raise Faulty(f"Yahoo sent a {kind}, not JSON") from error
+        what = "a web page" if content.lstrip()[:1] == b"<" else "a fragment"
+        what = what if content.strip() else "an empty reply"
+        raise Faulty(f"not JSON: Yahoo sent {what}") from error
     try:
-        return _parse(document["chart"], ticker, now or time.time())
+        return _read_chart(document["chart"], ticker, now or time.time())
     except (LookupError, TypeError, ValueError, ArithmeticError) as error:
-        reason = f"{type(error).__name__}: {brief(error, 60)}"
-        raise Faulty(f"not Yahoo's chart schema ({reason})") from error
+        raise Faulty(f"not Yahoo's format: {brief(error, 60)}") from error
     except AttributeError as error:
-        raise Faulty("not Yahoo's chart schema (a wrong type)") from error
+        raise Faulty("not Yahoo's format: a list for a dictionary") from error
 
 
-def _parse(chart: dict, ticker: str, now: float) -> Reply:
+def _read_chart(chart: dict, ticker: str, now: float) -> Reply:
     if error := chart.get("error"):
         if error["code"] == "Not Found":
             raise Refused("unknown symbol; look it up on finance.yahoo.com")
-        raise Refused(f"Yahoo says: {brief(error['description'])}")
+        raise NoPrices(brief(error["description"]))
     if not chart["result"]:
-        raise Refused("Yahoo has no prices for it")
+        raise NoPrices("Yahoo's reply is empty")
     (result,) = chart["result"]
-    meta = result["meta"]
-    _check_meta(meta, ticker)
-    if not result.get("timestamp"):
-        raise Refused("Yahoo has no prices for it in this range")
-    stamps = result["timestamp"]
+    meta, stamps = result["meta"], result.get("timestamp")
+    _check_subject(meta, ticker)
+    if not stamps:
+        raise NoPrices("Yahoo's reply has no rows")
     if set(map(type, stamps)) != {int}:
         raise ValueError("a timestamp is not a whole number")
     if not -2.3e9 < min(stamps) <= max(stamps) < 4.2e9:  # 1897 to 2103
         raise ValueError("a timestamp is not in seconds")
 
+    kind = str(meta.get("instrumentType"))
     (quote,) = result["indicators"]["quote"]
     columns = {c: quote[c.lower()] for c in prices.COLUMNS}
-    kind = str(meta.get("instrumentType"))
     if "adjclose" in result["indicators"]:
         (adjusted,) = result["indicators"]["adjclose"]
         columns["Adj Close"] = adjusted["adjclose"]
@@ -364,44 +351,42 @@ def _parse(chart: dict, ticker: str, now: float) -> Reply:
         raise ValueError("no adjusted closes")
     else:  # indices and currencies pay no dividends
         columns["Adj Close"] = columns["Close"]
-    data = {c: _numbers(v, len(stamps)) for c, v in columns.items()}
+    columns = {c: _numbers(v, len(stamps)) for c, v in columns.items()}
 
     zone = meta["exchangeTimezoneName"]
     today = _dates([int(now)], zone)[0]
     live = today  # where Yahoo does not say, today's bar is in progress
     if period := (meta.get("currentTradingPeriod") or {}).get("regular"):
-        last_trade = meta.get("regularMarketTime") or now
-        final = min(last_trade, now) >= period["end"]
-        live = None if final else _dates([period["start"]], zone)[0]
+        seen = min(meta.get("regularMarketTime") or now, now)
+        start = _dates([period["start"]], zone)[0]
+        live = start if seen < period["end"] else None
     splits = (result.get("events") or {}).get("splits") or {}
     return Reply(
-        bars=pd.DataFrame(
-            {"stamp": stamps} | data, index=_dates(stamps, zone)
-        ),
-        today=today,
-        live=live,
-        exchange=str(meta.get("exchangeName")),
-        kind=kind,
-        splits={
+        pd.DataFrame({"stamp": stamps} | columns, _dates(stamps, zone)),
+        today,
+        live,
+        str(meta.get("exchangeName")),
+        kind,
+        {
             _dates([s["date"]], zone)[0]: s["numerator"] / s["denominator"]
             for s in splits.values()
         },
     )
 
 
-def _check_meta(meta: dict, ticker: str) -> None:
+def _check_subject(meta: dict, ticker: str) -> None:
     if meta["symbol"].upper() != ticker:
         raise ValueError(f"it is about {meta['symbol']}")
     if meta.get("dataGranularity", "1d") != "1d":
         raise ValueError(f"its bars are {meta['dataGranularity']}, not 1d")
-    foreign = meta.get("currency") not in (None, "USD")
-    if meta.get("exchangeName") in US and foreign:
+    dollars = meta.get("currency") in (None, "USD")
+    if meta.get("exchangeName") in US and not dollars:
         raise ValueError(f"prices in {meta['currency']} on a US exchange")
 
 
 def _unique(pairs: list[tuple]) -> dict:
     if len(unique := dict(pairs)) != len(pairs):
-        raise ValueError("the same key twice")
+        raise ValueError("a key stands twice")
     return unique
 
 
@@ -415,17 +400,16 @@ def _numbers(values: list, length: int) -> np.ndarray:
 
 def _dates(stamps: list[int], zone: str) -> pd.DatetimeIndex:
     """Dates of bars, which Yahoo stamps with the start of the session."""
-    local = pd.to_datetime(stamps, unit="s", utc=True).tz_convert(zone)
-    # Where daylight saving was applied twice, midnight is stamped 22:00 or
-    # 23:00 of the day before (yfinance mends the same).
-    local = local.tz_localize(None)
-    local += pd.to_timedelta(
-        np.where((local.minute == 0) & (local.hour >= 22), 2, 0), unit="h"
-    )
+    utc = pd.to_datetime(stamps, unit="s", utc=True)
+    local = utc.tz_convert(zone).tz_localize(None)
+    # Where Yahoo applies daylight saving twice, midnight is stamped 22:00 or
+    # 23:00 of the day before; yfinance mends it the same way.
+    late = (local.minute == 0) & (local.hour >= 22)
+    local += pd.to_timedelta(np.where(late, 2, 0), unit="h")
     return local.normalize().rename("Date")
 
 
-# ------------------------------------------------------------------- validate
+# ---- validate
 
 
 @dataclass
@@ -446,8 +430,8 @@ def validate(
 ) -> Checked:
     """Keep a reply's usable bars, adjusted for splits and dividends.
 
-    Raises Refused where no row is left or two bars of a date disagree.
-    What casts doubt on the history as a whole is collected in `doubts`.
+    Raises Refused where no row is left or two bars of a day disagree. What
+    casts doubt on the history as a whole is collected in `doubts`.
     """
     bars = reply.bars.sort_values("stamp", kind="stable")
     if start:
@@ -456,29 +440,31 @@ def validate(
         bars = bars[bars.index < pd.Timestamp(end)]
     history = adjust(bars)
     reasons = row_faults(bars, history, reply)
-    bad = int((reasons != "").sum())
-    reasons[(reasons == "") & exchange_closed(bars.index, reply.exchange)] = (
-        "the exchange was closed"
-    )
+    bad = reasons != ""
+    closed = exchange_closed(bars.index, reply.exchange)
+    reasons[closed & ~bad] = "the exchange was closed"
     if not live_bar:
-        reasons[bars.index == reply.live] = IN_PROGRESS
+        live = bars.index == reply.live
+        reasons[live], bad[live] = IN_PROGRESS, False
     keep = reasons == ""
-    dropped = dict(zip(bars.index[~keep], reasons[~keep], strict=True))
     if not keep.any():
-        why = f" ({len(bars)} rows, {reasons[-1]})" if len(bars) else ""
-        raise Refused(f"no prices in this range{why}; change --start or --end")
+        raise NoPrices(f"no usable row in {len(bars)}, {reasons[-1:]}")
     used, history = one_bar_a_day(bars[keep], history[keep])
-    dropped = {d: why for d, why in dropped.items() if d not in history.index}
-
-    checked = Checked(history, dropped)
-    if bad > max(FEW, MAX_LOST * len(bars)):
-        last = max(d for d, why in dropped.items() if why != IN_PROGRESS)
-        sound = last.date() + timedelta(days=1)
+    checked = Checked(
+        history,
+        {
+            day: reason
+            for day, reason in zip(bars.index, reasons, strict=True)
+            if day not in history.index
+        },
+    )
+    if bad.sum() > max(FEW, MAX_LOST * len(bars)):
+        last = bars.index[bad][-1].date()
         checked.doubts.append(
-            f"{bad} of {len(bars)} rows are unusable, the last on "
-            f"{last.date()} ({dropped[last]}); try --start {sound}"
+            f"{bad.sum()} of {len(bars)} rows are unusable, the last on "
+            f"{last}: {reasons[bad][-1]}; try --start {last + ONE_DAY}"
         )
-    if start and history.index[0] > pd.Timestamp(start) + timedelta(days=10):
+    if start and history.index[0] > pd.Timestamp(start) + 10 * ONE_DAY:
         first = history.index[0].date()
         checked.doubts.append(f"it starts on {first}, not on {start} as asked")
     checked.doubts += series_faults(used, reply.splits)
@@ -487,17 +473,15 @@ def validate(
 
 
 def adjust(bars: pd.DataFrame) -> pd.DataFrame:
-    """Adjusted prices, `price × adjusted close / close`, rounded as stored."""
-    raw = bars[OHLC].to_numpy()
-    with np.errstate(all="ignore"):  # row_faults names what is not finite
-        close = bars["Adj Close"].to_numpy()
+    """Prices × adjusted close / close, rounded to the decimals of a CSV."""
+    raw, close = bars[OHLC].to_numpy(), bars["Adj Close"].to_numpy()
+    with np.errstate(all="ignore"):  # row_faults finds what is not finite
         table = raw * (close / raw[:, 3])[:, None]
         table[:, 3] = close
         table = table.round(prices.DECIMALS)
         top, bottom = table.max(axis=1), table.min(axis=1)
-        level = (top <= table[:, 1] * (1 + ROUNDING)) & (
-            bottom >= table[:, 2] * (1 - ROUNDING)
-        )
+        level = top <= table[:, 1] * (1 + ROUNDING)
+        level &= bottom >= table[:, 2] * (1 - ROUNDING)
     table[level, 1], table[level, 2] = top[level], bottom[level]
     volume = bars["Volume"].fillna(0).round()
     return pd.DataFrame(table, bars.index, OHLC).assign(Volume=volume)
@@ -508,19 +492,18 @@ def row_faults(
 ) -> np.ndarray:
     """Why each row cannot be used, shape `(n,)`; "" where it can."""
     raw = bars[[*OHLC, "Adj Close"]].to_numpy()
-    table = history[OHLC].to_numpy()
-    high, low, volume = table[:, 1], table[:, 2], bars["Volume"].to_numpy()
-    traded = reply.kind in ("EQUITY", "ETF")
+    table, volume = history[OHLC].to_numpy(), bars["Volume"].to_numpy()
+    high, low = table[:, 1], table[:, 2]
+    share = reply.kind in ("EQUITY", "ETF")
+    outside = (table > high[:, None]) | (table < low[:, None])
     faults = {
         "dated in the future": bars.index > reply.today,
         "a price is missing": np.isnan(raw).any(axis=1),
         "a price is not finite": ~np.isfinite(table).all(axis=1),
-        "a price is zero or negative": (np.c_[raw, table] <= 0).any(axis=1),
-        "the high or the low is not the extreme": (
-            (high < table.max(axis=1)) | (low > table.min(axis=1))
-        ),
-        "high and low are too far apart": high > MAX_JUMP * low,
-        "the volume is missing": np.isnan(volume) & traded,
+        "a price is not positive": (np.c_[raw, table] <= 0).any(axis=1),
+        "a price lies outside low to high": outside.any(axis=1),
+        "low and high are too far apart": high > MAX_JUMP * low,
+        "the volume is missing": np.isnan(volume) & share,
         "the volume is impossible": (volume < 0) | (volume > 1e15),
     }
     return np.select(list(faults.values()), list(faults), "").astype(object)
@@ -532,14 +515,13 @@ def one_bar_a_day(
     """Drop identical repetitions; Refused where two bars of a day differ."""
     repeated = bars.drop(columns="stamp").reset_index().duplicated()
     # Yahoo may repeat the last session as its latest quote, which wins.
-    quoted = (bars.index == bars.index[-1]) & (
-        bars["stamp"] < bars["stamp"].iloc[-1]
-    )
-    keep = ~repeated.to_numpy() & ~quoted.to_numpy()
+    last, stamp = bars.index[-1], bars["stamp"].iloc[-1]
+    quoted = (bars.index == last) & (bars["stamp"] < stamp)
+    keep = ~(repeated.to_numpy() | quoted.to_numpy())
     bars, history = bars[keep], history[keep]
     if bars.index.has_duplicates:
-        day = bars.index[bars.index.duplicated()][0].date()
-        raise Refused(f"two different bars for {day}; try again later")
+        twice = bars.index[bars.index.duplicated()][0].date()
+        raise Refused(f"two different bars for {twice}; run again later")
     return bars, history
 
 
@@ -550,15 +532,16 @@ def series_faults(bars: pd.DataFrame, splits: dict) -> Iterator[str]:
     days = bars.index[1:]
     raw = np.diff(np.log(bars["Close"]))
     adjusted = np.diff(np.log(bars["Adj Close"]))
-    split = np.log(pd.Series(splits, dtype=float).reindex(days, fill_value=1))
+    split = pd.Series(splits, dtype=float).reindex(days, fill_value=1)
+    split = np.log(split.to_numpy())
     faults = {
-        f"the close jumps more than {MAX_JUMP:.0f}-fold (a slip of units?)": (
+        f"the close moves more than {MAX_JUMP:.0f}-fold (a slip of units?)": (
             np.abs(adjusted) > np.log(MAX_JUMP)
         ),
-        "a split is not in the prices": (
+        "the prices step by the ratio of a split": (
             (np.abs(split) > 0.4) & (np.abs(raw + split) < 0.2)
-        ).to_numpy(),
-        # A dividend explains a fall of the close, it never makes a move.
+        ),
+        # A dividend explains a fall of the close; it never makes a move.
         "the adjustment for dividends makes a jump": (
             np.abs(adjusted) - np.abs(raw) > 0.1
         ),
@@ -572,11 +555,12 @@ def series_faults(bars: pd.DataFrame, splits: dict) -> Iterator[str]:
 
 
 def exchange_closed(days: pd.DatetimeIndex, exchange: str) -> np.ndarray:
-    """Days on which a US exchange had no session, shape `(n,)`."""
-    if exchange not in US:
+    """Days without a session, shape `(n,)`: of those known for certain."""
+    if exchange not in CALENDARS:
         return np.zeros(len(days), dtype=bool)
-    sessions = calendar(US[exchange])
-    return (days >= sessions[0]) & ~days.isin(sessions)
+    sessions = calendar(CALENDARS[exchange])
+    known = (exchange in US) | (days.day_of_week >= 5)
+    return known & (days >= sessions[0]) & ~days.isin(sessions)
 
 
 def check_gaps(checked: Checked, exchange: str) -> None:
@@ -587,56 +571,54 @@ def check_gaps(checked: Checked, exchange: str) -> None:
     sessions = calendar(name)
     due = sessions[(sessions >= days[0]) & (sessions <= days[-1])]
     missing = due.difference(days)
-    fresh = missing.difference(pd.DatetimeIndex(list(checked.dropped)))
-    if len(fresh):
-        shown = ", ".join(str(d.date()) for d in fresh[:FEW])
-        more = ", ..." if len(fresh) > FEW else ""
-        gap = f"{len(fresh)} sessions of {name} are missing: {shown}{more}"
+    silent = [d for d in missing if d not in checked.dropped]
+    if silent:
+        shown = ", ".join(str(d.date()) for d in silent[:10])
+        more = ", ..." if len(silent) > 10 else ""
+        gap = f"{len(silent)} sessions of {name} are missing: {shown}{more}"
         checked.notes.append(gap)
-    have = np.flatnonzero(due.isin(days))
-    hole = np.diff(have).max(initial=1) - 1
-    if exchange in US and (
-        len(missing) > max(FEW, MAX_LOST * len(due)) or hole > MAX_HOLE
-    ):
+    hole = np.diff(np.flatnonzero(due.isin(days))).max(initial=1) - 1
+    many = len(missing) > max(FEW, MAX_LOST * len(due))
+    if exchange in US and (many or hole > MAX_HOLE):
         checked.doubts.append(
             f"{len(missing)} of {len(due)} sessions of {name} are missing, "
-            f"{hole} of them in a row"
+            f"up to {hole} in a row"
         )
 
 
 CALENDAR_LOCK = threading.Lock()
 
 
-@functools.cache
-def _sessions(name: str) -> pd.DatetimeIndex:
-    try:
-        return exchange_calendars.get_calendar(name, start="1960").sessions
-    except ValueError:  # not recorded that far back: the last 20 years
-        return exchange_calendars.get_calendar(name).sessions
-
-
 def calendar(name: str) -> pd.DatetimeIndex:
-    """Every session of an exchange, as far back as it is known."""
+    """Every session of an exchange, as far back as they are known."""
     # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
     with CALENDAR_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return _sessions(name)
 
 
-# ---------------------------------------------------------------------- write
+@functools.cache
+def _sessions(name: str) -> pd.DatetimeIndex:
+    try:
+        return exchange_calendars.get_calendar(name, start="1960").sessions
+    except ValueError:  # not known that far back: its default, 20 years
+        return exchange_calendars.get_calendar(name).sessions
+
+
+# ---- write
 
 
 def previous(path: Path) -> tuple[pd.DataFrame | None, str]:
-    """The history on disk, or None and, for a damaged file, what is wrong."""
+    """The history on disk, or None and what is wrong with the file."""
     if not path.exists():
         return None, ""
     try:
         history = prices.read_csv(path)
-        if history.index[-1].date() > date.today() + timedelta(days=1):
+        if history.index[-1].date() > date.today() + ONE_DAY:
             return None, "it reaches into the future"
         if prices.to_csv(history).encode() != path.read_bytes():
             return None, "it was edited"
-    except (prices.PriceError, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         return None, brief(error)
     return history, ""
 
@@ -647,8 +629,8 @@ def compare(checked: Checked, old: pd.DataFrame, path: Path) -> None:
     lost = [
         day
         for day in old.index.difference(days)
-        # What was just reported may go, but the history must not end earlier
-        # (unless the last bar on disk is still in progress).
+        # A row just reported may go, but the history may not end earlier,
+        # unless the last bar on disk is still in progress.
         if day not in dropped
         or (day > days[-1] and dropped[day] != IN_PROGRESS)
     ]
@@ -659,12 +641,12 @@ def compare(checked: Checked, old: pd.DataFrame, path: Path) -> None:
         )
 
 
-def write(text: str, path: Path) -> None:
+def write(content: bytes, path: Path) -> None:
     """Replace a file in one step: at no moment is there half of it.
 
-    The new text is on the disk before the name points to it, so a crash
-    leaves the old file, and at worst a hidden .tmp that the next run of
-    this ticker removes.
+    The new content is on the disk before the name leads to it. A crash
+    leaves the old file, and at worst a hidden .tmp beside it, which a later
+    run of the same ticker removes.
     """
     for stray in path.parent.glob(f".{path.name}.*.tmp"):
         with contextlib.suppress(OSError):  # another run may be faster
@@ -672,8 +654,8 @@ def write(text: str, path: Path) -> None:
                 stray.unlink()
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with open(temporary, "x", encoding="ascii", newline="") as file:
-            file.write(text)
+        with open(temporary, "xb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -682,18 +664,18 @@ def write(text: str, path: Path) -> None:
         raise
 
 
-# ----------------------------------------------------------------- one ticker
+# ---- one ticker
 
 
 def download(
     ticker: str,
     start: date | None,
     end: date | None,
-    timeout: float,
     guard: Guard,
+    limit: float,
 ) -> Reply:
     """Fetch and parse, again and again until it works or time is up."""
-    guard.thread.deadline = time.monotonic() + timeout
+    guard.allow(limit)
 
     def wait(state) -> float:
         pause = PAUSE * 2 ** min(state.attempt_number - 1, 3)
@@ -701,14 +683,14 @@ def download(
         return max(pause, state.outcome.exception().after)
 
     def stop(state) -> bool:
-        late = state.seconds_since_start + state.upcoming_sleep > timeout
+        late = state.seconds_since_start + state.upcoming_sleep > limit
         return late or state.attempt_number >= state.outcome.exception().tries
 
     @tenacity.retry(
         retry=tenacity.retry_if_exception_type(Faulty),
         wait=wait,
         stop=stop,
-        sleep=guard.stopped.wait,
+        sleep=guard.stopped.wait,  # Ctrl-C ends the waiting
         reraise=True,
     )
     def attempt() -> Reply:
@@ -716,50 +698,57 @@ def download(
 
     try:
         return attempt()
+    except NoPrices as error:
+        span = f"from {start or 'the first'} to {end or 'now'}"
+        raise Refused(
+            f"no prices {span} ({error}); check the ticker, --start and --end"
+        ) from error
     except Faulty as error:
         tries = attempt.statistics["attempt_number"]
-        after = f", which asks to wait {error.after:.0f} s" * bool(error.after)
-        again = f"{error}{after}; tried {tries} times, run again later"
-        raise Refused(again) from error
+        patience = f"in {error.after:.0f} s" if error.after else "later"
+        raise Refused(
+            f"{error}; {tries} tries, run again {patience}"
+        ) from error
 
 
-def scrape(ticker: str, options: argparse.Namespace, guard: Guard) -> tuple:
-    """Bring one CSV up to date; (summary line, notes) or Refused."""
+def scrape(
+    ticker: str, options: argparse.Namespace, guard: Guard
+) -> tuple[str, list[str]]:
+    """Bring one CSV up to date: its summary line and notes, or Refused."""
     path = options.data / f"{ticker}.csv"
     if path.is_dir():
         raise Refused(f"{path} is a directory; move it away")
     start, end = options.start, options.end
-    reply = download(ticker, start, end, options.timeout, guard)
+    reply = download(ticker, start, end, guard, options.timeout)
     checked = validate(reply, start, end, options.live_bar)
-    old, damage = previous(path)
-    if damage:
-        checked.notes.append(
-            f"the file on disk was damaged: {damage}; rebuilt"
-        )
-    if old is not None:
-        compare(checked, old, path)
-    if checked.doubts and not options.force:
-        raise Refused(f"{checked.doubts[0]}; --force accepts it")
     history = prices.check(checked.history, ticker)
-    text = prices.to_csv(history)
-    if guard.stopped.is_set():
-        raise Refused("interrupted")
-    unchanged = old is not None and text == prices.to_csv(old)
+    content = prices.to_csv(history).encode()
+    unchanged = path.exists() and path.read_bytes() == content
     if not unchanged:
-        write(text, path)
-    days = [str(d.date()) for d in history.index[[0, -1]]]
+        old, damage = previous(path)
+        if damage:
+            note = f"the file on disk was damaged ({damage}), now rebuilt"
+            checked.notes.append(note)
+        if old is not None:
+            compare(checked, old, path)
+        if checked.doubts and not options.force:
+            doubts = "; ".join(checked.doubts)
+            raise Refused(f"{doubts}; --force accepts it")
+        if guard.stopped.is_set():
+            raise Refused("interrupted; run again")
+        write(content, path)
     first, last = (str(d.date()) for d in history.index[[0, -1]])
     line = f"{ticker}: {len(history)} rows, {first} to {last}, {path}"
-    notes = checked.doubts + checked.notes
-    for reason in sorted(set(checked.dropped.values())):
-        days = [
-            str(d.date()) for d, r in checked.dropped.items() if r == reason
-        ]
-        notes.append(f"dropped {', '.join(days)}: {reason}")
+    dropped = pd.Series(checked.dropped, dtype=object)
+    notes = [
+        f"dropped {', '.join(str(d.date()) for d in group.index)}: {reason}"
+        for reason, group in dropped.groupby(dropped)
+    ]
+    notes += checked.notes + checked.doubts
     return line + ", unchanged" * unchanged, notes
 
 
-# --------------------------------------------------------------- command line
+# ---- command line
 
 
 EXAMPLES = """examples:
