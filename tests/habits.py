@@ -180,11 +180,15 @@ def words(nb):
     """40 to 80 words of prose per code cell.
 
     Counted without code, mathematics, tables and what stands under
-    Exercises and References, which belong to no code cell.
+    Exercises and References, which belong to no code cell; Markdown that a
+    cell displays is read as prose.
     """
+    texts = [prose(c) for c in before_heading(nb, {"Exercises", "References"})]
+    for cell in code_cells(nb):
+        for output in cell.outputs:
+            texts.append(output.get("data", {}).get("text/markdown", ""))
     count = sum(
-        len(WORD.findall(re.sub(r"(?m)^\|.*$", "", prose(cell))))
-        for cell in before_heading(nb, {"Exercises", "References"})
+        len(WORD.findall(re.sub(r"(?m)^\|.*$", "", text))) for text in texts
     )
     ratio = count / len(code_cells(nb))
     if not 40 <= ratio <= 80:
