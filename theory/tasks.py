@@ -1,6 +1,7 @@
-"""Tasks that more than one note trains on."""
+"""Tasks and networks drawn at random, for more than one note."""
 
 import numpy as np
+from cells import ACTIVATIONS
 
 
 def adding_problem(rng, n, T):
@@ -19,3 +20,20 @@ def adding_problem(rng, n, T):
     x[rows, rng.integers(T // 2, T, n), 1] = 1
     y = (x[:, :, 0] * x[:, :, 1]).sum(axis=1, keepdims=True)
     return x, y
+
+
+def random_rnn(rng, gain, activation="tanh", orthogonal=True, d=2, h=16):
+    """Draw W, U, b of an RNN whose gamma sigma_max(U) is `gain`.
+
+    gamma is the steepest slope of the activation, sigma_max the largest
+    singular value. U is orthogonal up to its scale (all singular values
+    equal) or Gaussian; b centres the activation at its steepest point.
+    """
+    phi, slope = ACTIVATIONS[activation]
+    gamma = slope(phi(0.0))
+    U = rng.normal(size=(h, h))
+    if orthogonal:
+        U, _ = np.linalg.qr(U)
+    U *= gain / (gamma * np.linalg.norm(U, 2))
+    W = 0.3 * rng.normal(size=(d, h))
+    return W, U, -phi(0.0) * U.sum(axis=0)
