@@ -18,12 +18,12 @@ APPLICATION = {
     "EDA.ipynb": {"TICKER"},
     "predictor.ipynb": {"TICKER", "RESULTS"},
 }
-NOTES = {
+NOTES = [
     "theory/1-recurrent-networks.ipynb",
     "theory/2-lstm.ipynb",
     "theory/3-bidirectional-lstm.ipynb",
     "theory/4-honest-forecasting.ipynb",
-}
+]
 NOTEBOOKS = sorted(
     path.relative_to(ROOT).as_posix()
     for pattern in ["*.ipynb", "theory/*.ipynb"]
