@@ -53,6 +53,8 @@ PACE = 0.025  # seconds between two requests, whatever the ticker
 TRIES = 7  # requests for one ticker before giving up
 OFFLINE_TRIES = 3  # without a network, patience is no use
 PAUSE = 0.5  # seconds before the second try, doubling up to eightfold
+CHART_SECONDS = 10  # for one request, or half the time left if that is more
+COOKIE_SECONDS = 5  # yfinance's first requests, which a chart can do without
 MAX_BYTES = 32_000_000  # 60 years of daily bars are 2 MB
 
 MAX_LOST = 0.01  # share of rows or sessions that may be missing ...
@@ -151,11 +153,10 @@ def brief(text: object, length: int = 80) -> str:
 class Guard(Session):
     """A session that ends in time, for yfinance's client to use.
 
-    yfinance first asks for a cookie and a crumb, for up to 30 s each. The
-    chart does without, so they get 5 s here. HTTP faults of the chart are
-    raised at once, before yfinance repeats the request on its own. The
-    client is a singleton that all threads share, and so is the guard; the
-    deadline is kept per thread.
+    yfinance would wait 30 s each for a cookie and a crumb, and repeat a
+    request that fails without a pause; here HTTP faults of the chart are
+    raised at once. Its client is a singleton that all threads share, and so
+    is the guard; the deadline is kept per thread.
     """
 
     def __init__(self, session: Session | None = None):
@@ -180,8 +181,7 @@ class Guard(Session):
         left = self.thread.deadline - time.monotonic()
         if left <= 0 or self.stopped.is_set():
             raise Faulty("Yahoo gave no complete reply in time", tries=1)
-        # Half the time left, so that one request that hangs is not the end.
-        limit = min(left, max(left / 2, 10) if chart else 5)
+        most = max(left / 2, CHART_SECONDS) if chart else COOKIE_SECONDS
         chunks, size = [], 0
 
         def collect(chunk: bytes) -> int:
@@ -192,7 +192,7 @@ class Guard(Session):
             chunks.append(chunk)
             return len(chunk)
 
-        options |= {"timeout": limit, "content_callback": collect}
+        options |= {"timeout": min(left, most), "content_callback": collect}
         response = self.inner.request(method, url, **options)
         response.content = b"".join(chunks)
         # 401 and 403 go to yfinance, which fetches a new cookie and crumb.
@@ -843,7 +843,8 @@ def main(argv: list[str] | None = None, session: Session | None = None) -> int:
     # yfinance's caches on disk may be locked or corrupt; ours is to have none.
     yfinance.set_tz_cache_location(os.devnull)
     if not options.verbose:
-        logging.getLogger("yfinance").setLevel(logging.CRITICAL)
+        for name in ["yfinance", "bs4"]:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     wanted, failed, saved = [], 0, 0
     for ticker in options.tickers:
         try:

@@ -1,19 +1,22 @@
-"""A Yahoo Finance of our own on the loopback, for the real yfinance client.
+"""A Yahoo Finance on the loopback, for the real yfinance client.
 
 It serves `/v8/finance/chart/SYMBOL` in Yahoo's schema from the histories
-of data/snapshot/, and misbehaves on demand. `StandIn` is a session that
+of data/snapshot/, and misbehaves as told. `StandIn` is a session that
 sends every host there: chart, cookie and crumb alike.
 
     python tests/yahoo_standin.py PORT AAPL ...    # scraper.py against PORT
 """
 
-import copy
 import itertools
 import json
+import socket
+import struct
 import sys
 import threading
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
+from collections.abc import Callable
+from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -35,48 +38,48 @@ class StandIn(Session):
     def request(self, method, url, **options):
         parts = urlsplit(url)
         url = f"http://127.0.0.1:{self.port}/{parts.netloc}{parts.path}"
-        url += f"?{parts.query}" * bool(parts.query)
         return super().request(method, url, **options)
 
 
-def snapshot(symbol: str) -> pd.DataFrame:
+@cache
+def snapshot(symbol: str, rows: int | None = None) -> pd.DataFrame:
+    """The first rows of a frozen history."""
     path = SNAPSHOT / f"{symbol}.csv"
-    return pd.read_csv(path, index_col="Date", parse_dates=True)
+    return pd.read_csv(path, index_col="Date", parse_dates=True)[:rows]
 
 
 def stamps(days: pd.DatetimeIndex, clock: str = "09:30") -> list[int]:
-    """Seconds since 1970 of a New York wall clock on these days."""
-    local = (days + pd.Timedelta(f"{clock}:00")).tz_localize(
-        "America/New_York"
-    )
-    return local.as_unit("s").astype("int64").tolist()
+    """Seconds since 1970 at a time of day in New York."""
+    local = days + pd.Timedelta(f"{clock}:00")
+    local = local.tz_localize("America/New_York").as_unit("s")
+    return local.astype("int64").tolist()
 
 
-def chart(
-    symbol: str, history: pd.DataFrame, exchange: str | None = None
-) -> dict:
+def chart(symbol: str, history: pd.DataFrame) -> dict:
     """Yahoo's chart result for an adjusted history.
 
-    A dividend of 1 % half-way makes the closes differ from the adjusted.
+    A dividend of 1 % half-way makes closes differ from adjusted closes.
     """
     middle = history.index[len(history) // 2]
-    factor = pd.Series(1.0, history.index)
-    factor[history.index < middle] = 0.99
-    raw = history[["Open", "High", "Low", "Close"]].div(factor, axis=0)
-    open_, close = stamps(history.index), stamps(history.index, "16:00")
+    raw = history[["Open", "High", "Low", "Close"]].copy()
+    raw[history.index < middle] /= 0.99
     quote = {c.lower(): raw[c].tolist() for c in raw}
     quote["volume"] = history["Volume"].astype(int).tolist()
-    session = {"timezone": "EST", "gmtoffset": -18000}
-    paid = stamps(pd.DatetimeIndex([middle]))[0]
+    opens, last = stamps(history.index), history.index[-1:]
+    (paid,), (open_,) = stamps(pd.DatetimeIndex([middle])), stamps(last)
+    (early,), (close,), (late,) = (
+        stamps(last, clock) for clock in ["04:00", "16:00", "20:00"]
+    )
+    zone = {"timezone": "EST", "gmtoffset": -18000}
     return {
         "meta": {
             "currency": "USD",
             "symbol": symbol,
-            "exchangeName": exchange or EXCHANGES.get(symbol, "NMS"),
+            "exchangeName": EXCHANGES.get(symbol, "NMS"),
             "fullExchangeName": "NasdaqGS",
             "instrumentType": "EQUITY",
-            "firstTradeDate": open_[0],
-            "regularMarketTime": close[-1],
+            "firstTradeDate": opens[0],
+            "regularMarketTime": close + 1,
             "hasPrePostMarketData": True,
             "gmtoffset": -18000,
             "timezone": "EST",
@@ -84,15 +87,15 @@ def chart(
             "regularMarketPrice": quote["close"][-1],
             "priceHint": 2,
             "currentTradingPeriod": {
-                "pre": session | {"start": open_[-1], "end": open_[-1]},
-                "regular": session | {"start": open_[-1], "end": close[-1]},
-                "post": session | {"start": close[-1], "end": close[-1]},
+                "pre": zone | {"start": early, "end": open_},
+                "regular": zone | {"start": open_, "end": close},
+                "post": zone | {"start": close, "end": late},
             },
             "dataGranularity": "1d",
             "range": "",
             "validRanges": ["1d", "5d", "1mo", "1y", "10y", "ytd", "max"],
         },
-        "timestamp": open_,
+        "timestamp": opens,
         "events": {"dividends": {str(paid): {"amount": 1.0, "date": paid}}},
         "indicators": {
             "quote": [quote],
@@ -104,122 +107,167 @@ def chart(
 class Yahoo(ThreadingHTTPServer):
     """The server; `with Yahoo() as yahoo` runs it in a thread.
 
-    `charts[symbol]`: what it serves, free to edit.
-    `faults[symbol]`: functions of the request handler, each used for one
-    chart request; `always[symbol]` for every one.
-    `asked`: the paths requested; `latency`: seconds before each answer.
+    `charts[symbol]`: what it serves, free to edit. `faults[symbol]`: what
+    its next chart requests meet instead, each a function of the handler;
+    `always[symbol]`: what all meet. `asked`: (time, path) of each request.
     """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self):
+    def __init__(self, rows: int | None = 500):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.charts = {s: copy.deepcopy(c) for s, c in _charts().items()}
-        self.faults = defaultdict(deque)
-        self.always = {}
-        self.asked = []
+        self.charts = {s: chart(s, snapshot(s, rows)) for s in EXCHANGES}
+        self.faults: dict[str, list[Callable]] = defaultdict(list)
+        self.always: dict[str, Callable] = {}
+        self.asked: list[tuple[float, str]] = []
         self.latency = 0.0
-        self.cached = {}
-
-    @property
-    def port(self) -> int:
-        return self.server_address[1]
+        self.port = self.server_address[1]
 
     def session(self) -> StandIn:
         return StandIn(self.port)
 
-    def charts_asked(self) -> list[str]:
-        return [p for p in self.asked if "/v8/finance/chart/" in p]
+    def times(self) -> list[float]:
+        """When a chart was asked for."""
+        return [when for when, path in self.asked if "/chart/" in path]
 
     def __enter__(self):
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=[0.05]).start()
         return self
 
     def __exit__(self, *error):
         self.shutdown()
-        self.server_close()
+        self.socket.close()
 
     def handle_error(self, request, client_address):
-        pass  # a client that went away is part of the game
-
-
-_cache = {}
-
-
-def _charts() -> dict:
-    if not _cache:
-        _cache.update({s: chart(s, snapshot(s)) for s in EXCHANGES})
-    return _cache
+        pass  # a client that hangs up is part of the game
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet a reply, or each waits for the last one's ACK
 
     def log_message(self, *args):
         pass
 
     def do_GET(self):
-        path = self.path.partition("/v8/finance/chart/")
-        self.server.asked.append(self.path)
-        time.sleep(self.server.latency)
-        if path[1]:
-            symbol = urlsplit(path[2]).path
-            faults = self.server.faults[symbol]
-            if faults:
-                faults.popleft()(self)
-            elif symbol in self.server.always:
-                self.server.always[symbol](self)
-            else:
-                self.chart(symbol)
+        yahoo = self.server
+        yahoo.asked.append((time.monotonic(), self.path))
+        time.sleep(yahoo.latency)
+        _, is_chart, symbol = self.path.partition("/v8/finance/chart/")
+        symbol = symbol.partition("?")[0]
+        if is_chart and yahoo.faults[symbol]:
+            yahoo.faults[symbol].pop(0)(self)
+        elif is_chart:
+            yahoo.always.get(symbol, serve)(self)
         elif self.path.endswith("/v1/test/getcrumb"):
             self.reply(b"crumb")
-        else:  # fc.yahoo.com answers 404 and sets the cookie
+        else:  # fc.yahoo.com answers 404, and the cookie comes with it
             self.reply(b"", 404, {"Set-Cookie": "A3=cookie; Path=/"})
 
     do_POST = do_GET
 
-    def chart(self, symbol: str):
-        status, document = self.document(symbol)
-        self.reply(json.dumps(document).encode(), status)
-
-    def document(self, symbol: str) -> tuple[int, dict]:
-        """Status and reply, cut to the range that was asked."""
-        if symbol not in self.server.charts:
-            return 404, error("Not Found", "symbol may be delisted")
-        query = parse_qs(urlsplit(self.path).query)
-        first, last = int(query["period1"][0]), int(query["period2"][0])
-        result = copy.deepcopy(self.server.charts[symbol])
-        times = result["timestamp"]
-        inside = [first <= t < last for t in times]
-        if not any(inside):
-            words = f"Data doesn't exist for {first} to {last}"
-            return 400, error("Bad Request", words)
-        if not all(inside):
-            parts = result["indicators"]
-            for lists in [result, *parts["quote"], *parts["adjclose"]]:
-                for name, values in lists.items():
-                    if isinstance(values, list):
-                        lists[name] = list(itertools.compress(values, inside))
-        return 200, {"chart": {"result": [result], "error": None}}
-
     def reply(self, body: bytes, status: int = 200, headers=()):
         self.send_response(status)
-        for name, value in dict(headers).items():
-            self.send_header(name, value)
-        if "Content-Length" not in dict(headers):
-            self.send_header("Content-Length", str(len(body)))
+        headers = {"Content-Length": len(body)} | dict(headers)
+        for name, value in headers.items():
+            self.send_header(name, str(value))
         self.end_headers()
         self.wfile.write(body)
 
 
-def error(code: str, description: str) -> dict:
-    return {
-        "chart": {
-            "result": None,
-            "error": {"code": code, "description": description},
+def serve(handler: Handler) -> None:
+    """The chart of the symbol in the path, cut to the range asked."""
+    url = urlsplit(handler.path)
+    symbol, query = url.path.rpartition("/")[2], parse_qs(url.query)
+    if symbol not in handler.server.charts:
+        return error(404, "Not Found", "symbol may be delisted")(handler)
+    first, last = int(query["period1"][0]), int(query["period2"][0])
+    result = dict(handler.server.charts[symbol])
+    inside = [first <= t < last for t in result["timestamp"]]
+    if not any(inside):
+        words = f"Data doesn't exist for startDate = {first}"
+        return error(400, "Bad Request", words)(handler)
+    if not all(inside):
+        cut = partial(_cut, inside=inside)
+        result["timestamp"] = cut(result["timestamp"])
+        result["indicators"] = {
+            kind: [{name: cut(v) for name, v in lists.items()}]
+            for kind, (lists,) in result["indicators"].items()
         }
-    }
+    return handler.reply(document(result))
+
+
+def _cut(values: list, inside: list[bool]) -> list:
+    return list(itertools.compress(values, inside))
+
+
+def document(result: dict) -> bytes:
+    """A chart result as the body of a reply."""
+    chart = {"result": [result], "error": None}
+    return json.dumps({"chart": chart}).encode()
+
+
+# What a chart request may meet instead; each makes a function of the handler.
+
+
+def body(content: bytes | str, status: int = 200, **headers) -> Callable:
+    """A fixed reply; `Retry_After=3` stands for `Retry-After: 3`."""
+    content = content.encode() if isinstance(content, str) else content
+    headers = {k.replace("_", "-"): v for k, v in headers.items()}
+    return lambda handler: handler.reply(content, status, headers)
+
+
+def status(code: int, **headers) -> Callable:
+    """An HTTP status with a body that says nothing."""
+    return body(f"<html>{code}</html>", code, **headers)
+
+
+def error(code: int, name: str, description: str) -> Callable:
+    """An error in Yahoo's own words."""
+    reason = {"code": name, "description": description}
+    chart = {"result": None, "error": reason}
+    return body(json.dumps({"chart": chart}), code)
+
+
+def reset(handler: Handler) -> None:
+    """The connection is torn down, with no reply."""
+    linger = struct.pack("ii", 1, 0)
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    socket.close(handler.connection.detach())
+
+
+def truncated(handler: Handler) -> None:
+    """A reply that ends before the length it announced."""
+    handler.reply(
+        b'{"chart": {"result": [{"me', headers={"Content-Length": 9000}
+    )
+    handler.close_connection = True
+
+
+def half(handler: Handler) -> None:
+    """A complete HTTP reply with half of a JSON document."""
+    handler.reply(b'{"chart": {"result": [{"me')
+
+
+def hang(handler: Handler) -> None:
+    """No reply at all, until the client hangs up."""
+    handler.connection.settimeout(60)
+    handler.connection.recv(1)
+    handler.close_connection = True
+
+
+def drip(handler: Handler, pieces: int = 10, pause: float = 0.1) -> None:
+    """The good reply, in pieces."""
+    url = urlsplit(handler.path)
+    result = handler.server.charts[url.path.rpartition("/")[2]]
+    content = document(result)
+    handler.reply(b"", headers={"Content-Length": len(content)})
+    size = len(content) // pieces + 1
+    for i in range(pieces):
+        time.sleep(pause)
+        handler.wfile.write(content[i * size : (i + 1) * size])
+        handler.wfile.flush()
 
 
 if __name__ == "__main__":
