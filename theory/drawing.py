@@ -44,8 +44,7 @@ def marked_sequence(numbers: np.ndarray, marked: np.ndarray) -> Figure:
     ax.bar(steps, numbers, color=np.where(marked, ORANGE, "#BBBBBB"))
     for t in steps[marked]:
         number = numbers[t - 1]
-        label = {"ha": "center", "color": ORANGE, "fontweight": "bold"}
-        ax.text(t, number + 0.02, f"{number:.2f}", **label)
+        ax.text(t, number + 0.02, f"{number:.2f}", ha="center", color=ORANGE)
     ax.set(xlabel="step t", ylabel="number", ylim=(0, 1.15))
     return fig
 
@@ -112,7 +111,7 @@ def growth_by_gain(gains: np.ndarray, rates: dict) -> Figure:
         ax.fill_between(gains, low, high, color=role["color"], alpha=0.2)
         ax.set(title=activation, xlabel=GAIN, ylim=(0, 2))
     for ax in axes:
-        ax.axvspan(gains[0], 1, color="#EEEEEE")
+        ax.axvspan(gains[0], 1, color="#EEEEEE", zorder=0)
         ax.plot(gains, gains, "k-.", lw=1, label="bound")
         ax.axhline(1, color=GREY, ls=":")
     axes[0].set_ylabel("growth of the gradient per step")
