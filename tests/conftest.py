@@ -3,6 +3,10 @@
 import os
 from pathlib import Path
 
+# Builds matplotlib's font cache where there is none yet: a kernel would say
+# so on stderr, which nbval compares.
+import matplotlib.font_manager  # noqa: F401
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # The suite is about the frozen histories, whatever a user has scraped.
