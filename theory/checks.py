@@ -6,6 +6,8 @@ the definitions, so that it can be read as a second solution.
 """
 
 import numpy as np
+from cells import rnn_forward
+from tasks import random_rnn
 
 CHECKERS = {}  # number of the exercise -> its checker, in reading order
 
@@ -74,6 +76,93 @@ def expect_close(answer, expected, hint: str, rtol: float = 0.01) -> None:
 
 
 # Note 1
+
+
+@exercise("1.1")
+def window(answer):
+    """Lowest MSE on the adding problem, T = 100, from the last 80 steps.
+
+    What is not seen is guessed as its mean, 1/2, at the cost of its
+    variance, 1/12; the first marked step is one of 50, of which 30 are seen.
+    """
+    unseen = 20 / 50  # chance that the first marked number is out of sight
+    hints = {
+        1 / 6: "that is the error of seeing nothing",
+        1 / 12: "is the first marked number always out of sight?",
+        (1 - unseen) / 12: "that is weighted by the chance of seeing it",
+        unseen / 6: "the second marked number is always in sight",
+    }
+    for wrong, hint in hints.items():
+        expect(abs(answer - wrong) > 0.001, hint)
+    message = "an unseen number costs the variance of U(0, 1)"
+    expect_close(answer, unseen / 12, message)
+    return "memory is worth what the window cannot see"
+
+
+@exercise("1.2")
+def guaranteed_lag(answer):
+    """Smallest k with (gamma sigma_max)^k < 1e-6: gamma 1/4, sigma_max 2."""
+    k = 1
+    while (0.25 * 2) ** k >= 1e-6:
+        k += 1
+    expect(answer != k - 1, "there the bound is still just above 1e-6")
+    hint = "the bound is (gamma sigma_max)^k; what is gamma here?"
+    expect(answer == k, hint)
+    return "twenty steps cost at least a factor of a million"
+
+
+@exercise("1.3")
+def linear_slope(answer):
+    """Derivative of h_T by u, for h_t = u h_{t-1} + x_t, h_0 = 0."""
+    rng = np.random.default_rng(0)
+    for T in (1, 2, 7):
+        u, x = rng.uniform(-1.2, 1.2), rng.normal(size=T)
+        # h_T = sum of u^(T-t) x_t, whose derivative is a polynomial too
+        powers = np.arange(T - 1, -1, -1)
+        expected = np.sum(powers * u ** np.maximum(powers - 1, 0) * x)
+        h_prev = np.sum(u ** powers[1:] * x[:-1])
+        got = float(answer(u, x))
+        if T > 2 and abs(got - h_prev) < 1e-6:
+            raise Wrong("that is h_{T-1}, which depends on u as well")
+        hint = f"differs from the derivative for a sequence of {T} steps"
+        expect(abs(got - expected) <= 1e-6 * (1 + abs(expected)), hint)
+    return "dh_t/du = h_{t-1} + u dh_{t-1}/du, the sum over copies of u"
+
+
+@exercise("1.4")
+def clipping(answer):
+    """Scale a list of arrays to a joint norm of at most c."""
+    gradients = [np.array([[3.0, 0.0]]), np.array([4.0])]  # joint norm 5
+    kept = [g.copy() for g in gradients]
+    clipped = answer(gradients, 2.0)
+    for before, after in zip(kept, gradients, strict=True):
+        expect(np.array_equal(before, after), "the input was changed")
+    norm = np.sqrt(sum(np.sum(np.square(g)) for g in clipped))
+    expect(norm <= 2 + 1e-9, "the joint norm exceeds c")
+    for before, after in zip(kept, clipped, strict=True):
+        hint = "one factor for all arrays and entries keeps the direction"
+        expect_close(after, before * 2 / 5, hint, rtol=1e-6)
+    for before, after in zip(kept, answer(gradients, 9.0), strict=True):
+        hint = "a gradient shorter than c stays as it is"
+        expect_close(after, before, hint, rtol=1e-6)
+    zero = answer([np.zeros(2)], 1.0)[0]
+    expect(bool(np.all(zero == 0)), "a gradient of zero must stay zero")
+    return "the length changes, the direction stays"
+
+
+@exercise("1.5")
+def edge(answer):
+    """A gain with a Jacobian norm between 1/2 and 2 over 100 steps."""
+    rng = np.random.default_rng(1)
+    W, U, b = random_rnn(rng, answer)
+    h, _ = rnn_forward(rng.normal(size=(1, 200, 2)), W, U, b)
+    product = np.eye(len(U))
+    for h_t in h[0, :99:-1]:  # the last 100 steps, latest first
+        product = product @ ((1 - h_t**2)[:, None] * U.T)
+    norm = np.linalg.norm(product, 2)
+    expect(norm > 0.5, f"it vanishes: the norm is {norm:.0e}")
+    expect(norm < 2, f"it explodes: the norm is {norm:.0e}")
+    return f"the norm is {norm:.2f}; a few percent away it is not"
 
 
 # Note 2
