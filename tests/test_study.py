@@ -10,6 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from yahoo_standin import Yahoo
+from yfinance.data import YfData
 
 from forecasting import prices, study
 
@@ -179,7 +181,32 @@ def command(ticker, **environment):
     )
 
 
-def test_a_ticker_without_csv_is_scraped_first(tmp_path):
+@pytest.fixture
+def yahoo(root, monkeypatch):
+    """A Yahoo on the loopback, for the scraper's real client."""
+    monkeypatch.setenv("FORECASTING_DATA", str(root / "data"))
+    with Yahoo(rows=study.ROWS_NEEDED) as server:
+        monkeypatch.setattr(YfData(), "_session", server.session())
+        yield server
+
+
+def test_a_ticker_without_csv_is_scraped_first(root, yahoo, capsys):
+    assert study.main(["ibm"], root) == 0
+    scraped = prices.read_csv(root / "data" / "IBM.csv")
+    assert len(scraped) == study.ROWS_NEEDED
+    assert "IBM/forecast.csv" in files(root)
+    assert "IBM: close of" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_an_unknown_ticker_is_one_line(root, yahoo, capsys):
+    assert study.main(["NOSUCH"], root) != 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("NOSUCH: unknown symbol")
+    assert files(root) == ["AAPL/old.txt"]
+    assert not list((root / "data").glob("*"))
+
+
+def test_without_a_network_it_says_so(tmp_path):
     # A proxy that nothing listens on: the real scraper finds no network.
     done = command(
         "nosuch",
@@ -189,6 +216,7 @@ def test_a_ticker_without_csv_is_scraped_first(tmp_path):
     (line,) = done.stderr.splitlines()
     assert done.returncode != 0
     assert line.startswith("NOSUCH: ")
+    assert "offline" in line
     assert not list(tmp_path.iterdir())
     assert not (ROOT / "results" / "NOSUCH").exists()
 
