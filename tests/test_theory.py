@@ -1,9 +1,11 @@
 """The NumPy cells of theory/ equal Keras and finite differences."""
 
 import inspect
+import re
 import sys
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,9 @@ sys.path.insert(0, str(THEORY))
 import cells  # noqa: E402
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
-from tasks import adding_problem  # noqa: E402
+import training  # noqa: E402
+from checks import Wrong, check  # noqa: E402
+from tasks import adding_problem, random_rnn  # noqa: E402
 
 SHAPES = [(1, 1, 1, 1), (3, 7, 2, 5), (2, 30, 4, 3)]  # n, T, d, h
 MERGES = ["concat", "sum", "ave", "mul"]
@@ -202,3 +206,134 @@ def test_adding_problem_marks_one_step_in_each_half():
     for numbers, marked, target in zip(x[:, :, 0], marks, y, strict=True):
         assert target == pytest.approx(sum(numbers[marked == 1]))
     assert np.mean((y - 1) ** 2) == pytest.approx(1 / 6, abs=0.01)
+
+
+@pytest.mark.parametrize("gain", [0.5, 3.0])
+@pytest.mark.parametrize("orthogonal", [True, False])
+@pytest.mark.parametrize(
+    "activation, steepest", [("tanh", 1), ("logistic", 4)]
+)
+def test_random_rnn_has_the_gain_asked_for(
+    gain, orthogonal, activation, steepest
+):
+    rng = np.random.default_rng(0)
+    W, U, b = random_rnn(rng, gain, activation, orthogonal, d=3, h=5)
+    values = np.linalg.svd(U, compute_uv=False)
+    assert values[0] == pytest.approx(gain * steepest)
+    assert (values[-1] == pytest.approx(values[0])) == orthogonal
+    # without input it rests where the activation is steepest
+    rest = np.full((1, 5), 0.0 if activation == "tanh" else 0.5)
+    h, _ = cells.rnn_forward(np.zeros((1, 3, 3)), W, U, b, rest, activation)
+    np.testing.assert_allclose(h, rest[:, None].repeat(3, axis=1))
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_training_uses_the_gradients_of_the_cells(cell):
+    s, n, T, d, h, m = 2, 3, 6, 2, 4, 2
+    width = 4 * h if cell == "lstm" else h
+    x, y = draw(20, (s, n, T, d), (s, n, m))
+    shapes = (s, d, width), (s, h, width), (s, 1, width), (s, h, m), (s, 1, m)
+    weights = draw(21, *shapes)
+    losses, gradients = training.loss_and_gradients(
+        cell, weights, x.transpose(2, 0, 3, 1), y.swapaxes(1, 2)
+    )
+    for k in range(s):
+        W, U, b, V, v = (w[k] for w in weights)
+        states, *_, cache = getattr(cells, f"{cell}_forward")(x[k], W, U, b[0])
+        error = states[:, -1] @ V + v - y[k]
+        assert losses[k] == pytest.approx(np.mean(error**2))
+        dh, dy = np.zeros_like(states), 2 * error / error.size
+        dh[:, -1] = dy @ V.T
+        expected = getattr(cells, f"{cell}_backward")(dh, cache)
+        for got, name in zip(gradients, "WUb", strict=False):
+            assert_close(np.squeeze(got[k]), np.squeeze(expected[name]))
+        assert_close(gradients[3][k], states[:, -1].T @ dy)
+        assert_close(gradients[4][k][0], dy.sum(axis=0))
+
+
+# Plausible answers to the exercises of note 1, and each is wrong; the right
+# ones are in theory/solutions.ipynb, which is executed with the notebooks.
+WRONG = {
+    "1.1": [1 / 6, 1 / 12, 0.6 / 12, 0.4 / 6, 0.0, "a twelfth"],
+    "1.2": [10, 19, 21],
+    "1.3": [
+        lambda u, x: sum(u**j * x_t for j, x_t in enumerate(x[-2::-1])),
+        lambda u, x: len(x) * u ** (len(x) - 1),
+    ],
+    "1.4": [
+        lambda gradients, c: gradients,
+        lambda gradients, c: [np.clip(g, -c, c) for g in gradients],
+        lambda gradients, c: [
+            g * min(1, c / max(np.linalg.norm(g), 1e-9)) for g in gradients
+        ],
+        lambda gradients, c: [g * c / 5 for g in gradients],
+    ],
+    "1.5": [0.9, 1.0, 1.3, 2.0],
+}
+
+
+@pytest.mark.parametrize(
+    "number, answer", [(n, a) for n, answers in WRONG.items() for a in answers]
+)
+def test_checkers_reject_plausible_wrong_answers(number, answer):
+    with pytest.raises(Wrong):
+        check(number, answer)
+
+
+README = (THEORY / "README.md").read_text(encoding="utf-8")
+
+
+def test_readme_links_lead_somewhere():
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", README):
+        assert (THEORY / target).exists(), target
+
+
+def test_names_in_the_cells_are_in_the_notation_table():
+    section = README.partition("## Notation")[2].partition("\n## ")[0]
+    rows = [
+        row.split(" | ") for row in section.splitlines() if row[:3] == "| $"
+    ]
+    known = {
+        name for row in rows for name in re.findall(r"\b[A-Za-z_]+\b", row[1])
+    }
+    signatures = [
+        inspect.signature(function)
+        for name, function in inspect.getmembers(cells, inspect.isfunction)
+        if name.endswith(("_forward", "_backward"))
+    ]
+    # states and gradients follow their symbol: h0, dh, dc
+    names = {
+        name.removeprefix("d").removesuffix("0") or name
+        for signature in signatures
+        for name in signature.parameters
+    }
+    assert names - {"cache", "activation", "merge", "forward", "backward"} <= (
+        known
+    )
+
+
+CITATION = re.compile(
+    r"([A-Z][a-zà-ü]+)(?:, [A-Z][a-zà-ü]+)*(?:,? & [A-Z][a-zà-ü]+| et al\.)?"
+    r",? \(?((?:19|20)\d\d)\b"
+)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(THEORY.glob("*.ipynb")), ids=lambda path: path.name
+)
+def test_every_work_cited_is_in_the_references(path):
+    references = README.partition("## References")[2]
+    known = {
+        (line[2:].split(",")[0], re.search(r"\((\d{4})\)", line)[1])
+        for line in references.splitlines()
+        if re.match(r"- \S+, .*\(\d{4}\)", line)
+    }
+    text = " ".join(
+        " ".join(cell.source.split())
+        for cell in nbformat.read(path, 4).cells
+        if cell.cell_type == "markdown"
+    )
+    months = "January February March April May June July August September "
+    months += "October November December"
+    cited = {c for c in CITATION.findall(text) if c[0] not in months.split()}
+    assert cited <= known

@@ -1,8 +1,4 @@
-"""The figures of note 1; the notebook gives each its title and caption.
-
-Every function returns the figure. `box` and `arrow` serve any schematic
-drawing.
-"""
+"""The figures of note 1; the notebook gives each its title and caption."""
 
 import matplotlib.pyplot as plt
 import numpy as np
