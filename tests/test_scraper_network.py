@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 import yahoo_standin as upstream
-from yahoo_standin import Yahoo, body, status
+from yahoo_standin import body, status
 
 import scraper
 from forecasting import prices
@@ -14,22 +14,13 @@ from forecasting import prices
 
 @pytest.fixture
 def yahoo(monkeypatch):
-    monkeypatch.setattr(scraper, "PAUSE", 0.01)
-    with Yahoo() as server:
-        yield server
+    with upstream.impatient(monkeypatch) as yahoo:
+        yield yahoo
 
 
 @pytest.fixture
 def scrape(yahoo, tmp_path, capsys):
-    """Run the command line; exit code, stdout, stderr."""
-
-    def run(*arguments, session=None):
-        code = scraper.main(
-            [*arguments, "--data", str(tmp_path)], session or yahoo.session()
-        )
-        return code, *capsys.readouterr()
-
-    return run
+    return partial(upstream.run, yahoo, tmp_path, capsys)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import contextmanager
 from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +24,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
 from curl_cffi.requests import Session
+
+import scraper
 
 SNAPSHOT = Path(__file__).resolve().parents[1] / "data" / "snapshot"
 EXCHANGES = {"AAPL": "NMS", "GOOG": "NMS", "IBM": "NYQ", "MSFT": "NMS"}
@@ -270,7 +273,24 @@ def drip(handler: Handler, pieces: int = 10, pause: float = 0.1) -> None:
         handler.wfile.flush()
 
 
-if __name__ == "__main__":
-    import scraper
+# How the tests of scraper.py use it.
 
+
+@contextmanager
+def impatient(monkeypatch):
+    """A running stand-in, and a scraper that does not wait between tries."""
+    monkeypatch.setattr(scraper, "PAUSE", 0.001)
+    monkeypatch.setattr(scraper, "PACE", 0)
+    with Yahoo() as yahoo:
+        yield yahoo
+
+
+def run(yahoo, folder, capsys, *arguments, session=None) -> tuple:
+    """Run the command line; exit code, stdout, stderr."""
+    session = session or yahoo.session()
+    code = scraper.main([*arguments, "--data", str(folder)], session)
+    return code, *capsys.readouterr()
+
+
+if __name__ == "__main__":
     sys.exit(scraper.main(sys.argv[2:], session=StandIn(int(sys.argv[1]))))
