@@ -37,5 +37,9 @@ def caption(fig: Figure, title: str, text: str) -> None:
     fig.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     fig.supxlabel(
         textwrap.fill(text, columns),
-        x=0.01, ha="left", fontsize=9, style="italic", color="#444444",
+        x=0.01,
+        ha="left",
+        fontsize=9,
+        style="italic",
+        color="#444444",
     )

@@ -12,7 +12,6 @@ import pandas as pd
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 COLUMNS = ["Open", "High", "Low", "Close", "Volume"]
-FEATURES = ["log return", "log range", "overnight gap"]
 DECIMALS = 6  # of a price in a CSV: the same data gives the same bytes
 
 
@@ -157,8 +156,8 @@ def garman_klass(prices: pd.DataFrame) -> np.ndarray:
     """
     log = np.log(prices[["Open", "High", "Low", "Close"]].to_numpy(float))
     open_, high, low, close = log.T
-    variance = (high - low) ** 2 / 2 - (2 * np.log(2) - 1) * (close - open_) ** 2
-    return np.maximum(variance, 0.0)
+    spread, move = (high - low) ** 2, (close - open_) ** 2
+    return np.maximum(spread / 2 - (2 * np.log(2) - 1) * move, 0.0)
 
 
 def _show(path: Path) -> str:

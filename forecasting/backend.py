@@ -1,0 +1,31 @@
+"""Keras on TensorFlow, imported without TensorFlow's start-up messages.
+
+    from forecasting.backend import keras
+
+TensorFlow's libraries write to file descriptor 2 while they load, past
+Python and past TF_CPP_MIN_LOG_LEVEL; in a notebook that would stand as a
+red box under the first cell.
+"""
+
+import os
+from contextlib import contextmanager
+
+
+@contextmanager
+def _quiet_stderr():
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
+
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with _quiet_stderr():
+    import keras
+    import tensorflow as tf
+
+__all__ = ["keras", "tf"]
