@@ -14,7 +14,7 @@ from scipy import integrate, stats
 
 NOTEBOOK = habits.ROOT / "EDA.ipynb"
 SNAPSHOT = habits.ROOT / "data" / "snapshot"
-DOCUMENTED = ["IBM", "GOOG", "SHORT", "EURUSD=X"]
+USABLE = ["IBM", "GOOG", "SHORT", "EURUSD=X"]
 
 
 def read(ticker):
@@ -85,7 +85,7 @@ def answers(nb):
     return {q: (a, f) for q, a, f in re.findall(row, text(nb))}
 
 
-@pytest.mark.parametrize("ticker", DOCUMENTED)
+@pytest.mark.parametrize("ticker", USABLE)
 def test_runs_without_error_or_warning(executed, ticker):
     cells = habits.code_cells(executed[ticker])
     assert not list(habits.clean_outputs(executed[ticker]))
@@ -93,7 +93,7 @@ def test_runs_without_error_or_warning(executed, ticker):
     assert "nan" not in re.findall(r"[a-z]+", text(executed[ticker]))
 
 
-@pytest.mark.parametrize("ticker", DOCUMENTED)
+@pytest.mark.parametrize("ticker", USABLE)
 def test_answers_every_question_it_asks(executed, ticker):
     asked = [
         heading.partition(". ")[2]
