@@ -6,7 +6,7 @@ the definitions, so that it can be read as a second solution.
 """
 
 import numpy as np
-from cells import rnn_forward
+from cells import bilstm_forward, rnn_forward
 from tasks import random_rnn
 
 CHECKERS = {}  # number of the exercise -> its checker, in reading order
@@ -175,16 +175,95 @@ def edge(answer):
 def parameters(answer):
     """Trainable numbers of Bidirectional(LSTM(50)) and Dense(1), d = 3."""
     d, h = 3, 50
-    direction = d * 4 * h + h * 4 * h + 4 * h  # W, U, b
-    if answer == 2 * direction:
-        raise Wrong("the Dense(1) layer has weights and a bias as well")
-    if answer == 2 * direction + h + 1:
-        raise Wrong("how wide is what the two directions hand to Dense(1)?")
-    expect(
-        answer == 2 * direction + 2 * h + 1,
-        "count W, U and b of one direction first; the other has its own",
-    )
+    both = 2 * (d * 4 * h + h * 4 * h + 4 * h)  # W, U, b of each direction
+    expect(answer != both, "the Dense(1) layer has weights and a bias too")
+    hint = "how wide is what the two directions hand to Dense(1)?"
+    expect(answer != both + h + 1, hint)
+    hint = "count W, U and b of one direction; the other has its own"
+    expect(answer == both + 2 * h + 1, hint)
     return "the directions share the input and nothing else"
+
+
+@exercise("3.2")
+def steps_read(answer):
+    """Inputs that each half depends on, T = 20, for two kinds of summary.
+
+    A NaN at step s of sequence s stains what depends on it.
+    """
+    T, h = 20, 2
+    rng = np.random.default_rng(0)
+    shapes = (1, 4 * h), (h, 4 * h), (4 * h,)
+    ahead, back = [[rng.normal(size=s) for s in shapes] for _ in range(2)]
+    x = np.zeros((T, T, 1))
+    x[np.arange(T), np.arange(T)] = np.nan
+    out = np.isnan(bilstm_forward(x, ahead, back)[0])
+    last, first = out[:, -1].sum(axis=0), out[:, 0].sum(axis=0)
+    expected = [[last[0], first[-1]], [last[0], last[-1]]]
+    hint = "which way does each chain read, and where is it at that row?"
+    expect_close(answer, expected, hint, rtol=1e-9)
+    return "the last row throws away all that the backward chain has read"
+
+
+@exercise("3.3")
+def leaked_error(answer):
+    """MSE of a perfect reader: windows of 60, targets 5 steps ahead."""
+    T, ahead = 60, 5
+    unseen = np.mean(np.arange(1, T + 1) + ahead > T)  # each costs variance 1
+    expect(answer != 0, "where are the targets of the window's last steps?")
+    expect(answer != 1, "that is an honest forecaster; this one may read on")
+    hint = "count the targets that lie outside; each costs the variance"
+    expect_close(answer, unseen, hint, rtol=0.01)
+    return "a longer window makes the leak look like a better model"
+
+
+@exercise("3.4")
+def furthest_look(answer):
+    """A function that measures how far a transform of a series looks ahead."""
+    series = np.random.default_rng(0).normal(size=30)
+    five = np.ones(5) / 5
+    known = {  # transform: by how many steps it looks ahead
+        "the identity": (lambda x: x, 0),
+        "a centred mean": (lambda x: np.convolve(x, five, "same"), 2),
+        "a trailing mean": (lambda x: np.convolve(x, five)[: len(x)], 0),
+        "tomorrow's value": (lambda x: np.append(x[1:], 0), 1),
+        "a scaler fitted on everything": (
+            lambda x: (x - x.mean()) / x.std(),
+            len(series) - 1,
+        ),
+        "a difference that starts with NaN": (
+            lambda x: np.append(np.nan, np.diff(x)),
+            0,
+        ),
+    }
+    for name, (transform, expected) in known.items():
+        kept = series.copy()
+        steps = answer(transform, series)
+        expect(np.array_equal(series, kept), "the series was changed")
+        expect(steps == expected, f"{name}: {steps} is not right")
+    return "nothing of a model need be known to test it"
+
+
+@exercise("3.5")
+def late_labels(answer):
+    """A forward labeller of "around" that may answer two steps late."""
+    from labelling import QUESTIONS, draw  # Keras, which takes seconds
+
+    x, y = draw(np.random.default_rng(2024), 2000)
+    truth = y[:, :, list(QUESTIONS).index("around")] > 0
+    labels = np.asarray(answer(x.copy()))
+    expect(
+        labels.shape == truth.shape, f"the labels have shape {labels.shape}"
+    )
+    expect(labels.dtype == bool, "labels are True or False")
+    rate = np.mean((labels == truth)[:, 2:14])
+    for cut in range(4, x.shape[1]):
+        damaged = x.copy()
+        damaged[:, cut:] = np.nan
+        before, after = (a[:, : cut - 2] for a in (labels, answer(damaged)))
+        hint = f"a label up to step {cut - 2} depends on inputs after {cut}"
+        expect(np.array_equal(before, after), hint)
+    expect(rate >= 0.9, f"right at {rate:.1%} of the steps 3 to 14 only")
+    return f"right at {rate:.1%}, two steps late and with no second direction"
 
 
 # Note 4
