@@ -22,6 +22,7 @@ from forecasting.windows import (
     HORIZONS,
     MIN_TRAIN,
     Dates,
+    joint_calendar,
     make_targets,
     rows_needed,
     walk_forward_dates,
@@ -97,14 +98,6 @@ def walk_forward(
         frames.append(losses(ticker, prices, splits, mine))
     table = pd.concat(frames, ignore_index=True)
     return Verdict(scores(table), summarise(table))
-
-
-def joint_calendar(histories: dict[str, pd.DataFrame]) -> pd.DatetimeIndex:
-    """Every date on which at least one ticker has a row, ascending."""
-    dates = pd.DatetimeIndex([])
-    for prices in histories.values():
-        dates = dates.union(prices.index)
-    return dates
 
 
 def fold_dates(histories: dict[str, pd.DataFrame], folds: int) -> list[Dates]:
@@ -280,7 +273,9 @@ def losses(
                 frame.insert(0, "date", prices.index[rows])
                 frame = frame[np.isfinite(ahead[rows, h - 1])]
                 label = [ticker, name, fold, str(seed), h]
-                frames.append(frame.assign(**dict(zip(KEYS, label, strict=True))))
+                frames.append(
+                    frame.assign(**dict(zip(KEYS, label, strict=True)))
+                )
     return pd.concat(frames, ignore_index=True)
 
 

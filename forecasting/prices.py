@@ -160,6 +160,34 @@ def garman_klass(prices: pd.DataFrame) -> np.ndarray:
     return np.maximum(spread / 2 - (2 * np.log(2) - 1) * move, 0.0)
 
 
+def features(prices: pd.DataFrame, expected: np.ndarray) -> np.ndarray:
+    """What a network reads of each session, ``(n, 6)``.
+
+    ``expected (n,)``: the scale of the next session's log return as it was
+    forecast at each close. Log return, log range and overnight gap are
+    measured against the scale forecast the day before, so that they look
+    alike for every stock and decade; the last three columns set the range
+    and gap of the last days, weeks and months (exponential averages with a
+    half-life of 2, 10 and 60 sessions) against the scale now expected.
+    """
+    close = log_close(prices)
+    gap = np.log(prices["Open"].to_numpy(float))
+    gap[1:] -= close[:-1]
+    gap[0] = 0.0
+    variance = garman_klass(prices)
+    before = np.concatenate([expected[:1], expected[:-1]])
+    columns = [
+        np.clip(np.diff(close, prepend=close[0]) / before, -8, 8),
+        np.log(np.sqrt(variance) / before + 0.03),  # a range can be zero
+        np.clip(gap / before, -8, 8),
+    ]
+    total = pd.Series(variance + gap**2)
+    for sessions in (2, 10, 60):
+        recent = total.ewm(halflife=sessions).mean().to_numpy()
+        columns.append(np.log(np.sqrt(recent) / expected + 0.03))
+    return np.column_stack(columns)
+
+
 def _show(path: Path) -> str:
     """A path as the reader knows it: relative to the repository."""
     path = Path(path)

@@ -50,6 +50,14 @@ def make_targets(log_close: np.ndarray, horizons: int) -> np.ndarray:
     return ahead
 
 
+def joint_calendar(histories: dict[str, pd.DataFrame]) -> pd.DatetimeIndex:
+    """Every date on which at least one ticker has a row, ascending."""
+    dates = pd.DatetimeIndex([])
+    for prices in histories.values():
+        dates = dates.union(prices.index)
+    return dates
+
+
 def validation_dates(
     calendar: pd.DatetimeIndex,
 ) -> tuple[pd.Timestamp, pd.Timestamp]:

@@ -1,0 +1,240 @@
+"""LSTM and BiLSTM forecasters of the close.
+
+``LSTMForecaster`` says how far the close may move; ``TextbookLSTM`` says
+where it goes, as most tutorials do.
+"""
+
+import numpy as np
+import pandas as pd
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from forecasting.backend import tf
+from forecasting.baselines import GARCH, STEPS, fit_student_t
+from forecasting.forecast import Forecast
+from forecasting.networks import Network, compiled
+from forecasting.prices import PriceError, features, log_close
+from forecasting.windows import (
+    HORIZONS,
+    LOOKBACK,
+    joint_calendar,
+    make_targets,
+    validation_dates,
+)
+
+FIRST = LOOKBACK + 1  # first row that a window can end at
+FEWEST = 250  # training rows of a ticker worth learning from
+# A mean return is known so badly that zero must count for something: with
+# annual Sharpe ratios of 0 ± 0.5, the posterior mean of n daily returns is
+# their sum over n + (0.5 / √252)⁻², whatever the volatility.
+PRIOR_DAYS = 1008
+STUBBORNNESS = 1.0  # price of a location, against noise learnt by heart
+SIGMAS = 3.0  # standard errors a location must show on validation rows
+
+
+def drift(prices: pd.DataFrame) -> np.ndarray:
+    """Expected log return of the next session at each close, ``(n,)``.
+
+    The mean return so far, shrunk towards zero as if PRIOR_DAYS sessions
+    without a gain had come first.
+    """
+    close = log_close(prices)
+    return (close - close[0]) / (np.arange(len(close)) + PRIOR_DAYS)
+
+
+def student_t_loss(truth: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
+    """Negative log likelihood of a corrected Student-t, a mean per window.
+
+    ``truth (batch, 2H)``: returns in units of the base's scale beside the
+    base's degrees of freedom; ``output (batch, 3H)``: location in those
+    units, log factors on the scale and on the degrees of freedom above 2.1.
+    """
+    moved, df = tf.split(truth, 2, axis=1)
+    loc, log_scale, log_df = tf.split(output, 3, axis=1)
+    df = 2.1 + (df - 2.1) * tf.exp(log_df)
+    z = (moved - loc) * tf.exp(-log_scale)
+    constant = tf.math.lgamma(df / 2) - tf.math.lgamma((df + 1) / 2)
+    constant += tf.math.log(df) / 2 + log_scale
+    loss = constant + (df + 1) / 2 * tf.math.log1p(z**2 / df)
+    return tf.reduce_mean(loss + STUBBORNNESS * loc**2, axis=1)
+
+
+class LSTMForecaster:
+    """How far the close may move: an LSTM or BiLSTM that corrects GARCH.
+
+    One network, pooled over its tickers, reads the last LOOKBACK sessions
+    and corrects GARCH's Student-t for each of the next HORIZONS sessions:
+    its scale, its tails, its location. Untrained it repeats GARCH's scale.
+    The location is the shrunken drift, plus what the network adds where
+    that has proved itself on the validation rows.
+    """
+
+    pooled = True
+
+    def __init__(self, bidirectional: bool = False, seed: int = 0) -> None:
+        self.bidirectional = bidirectional
+        self.seed = seed
+
+    def fit(self, histories: dict[str, pd.DataFrame]) -> "LSTMForecaster":
+        """Fit to ``{ticker: prices}`` up to the training end.
+
+        Raises PriceError where no history is long enough.
+        """
+        calendar = joint_calendar(histories)
+        train_end, valid_start = validation_dates(calendar)
+        self.fit_end = calendar[-1]
+        rows, truths, training, validation = [], [], [], []
+        offset = 0
+        for _, prices in sorted(histories.items()):
+            past = prices.loc[:train_end]
+            if len(past) < FEWEST:
+                continue
+            base = _base(past, prices)
+            ends = np.arange(FIRST, len(prices) - HORIZONS)
+            learnt = ends < len(past) - HORIZONS
+            tested = prices.index[ends] >= valid_start
+            rows.append(_read(prices, base))
+            truths.append(_truth(prices, base))
+            training.append(offset + ends[learnt])
+            validation.append(offset + ends[tested])
+            offset += len(prices)
+        if not rows:
+            raise PriceError(
+                f"{', '.join(histories)}: fewer than {FEWEST} rows to learn "
+                "from"
+            )
+        rows, truths = np.concatenate(rows), np.concatenate(truths)
+        training = np.concatenate(training)
+        validation = np.concatenate(validation)
+        self.scaler = StandardScaler().fit(rows[training])
+        rows = self.scaler.transform(rows)
+        self.weights = self._network().train(
+            rows, truths, training, validation, self.seed
+        )
+        output = self._network().run(self.weights, rows, validation)
+        self.trust = trust(
+            output[:, :HORIZONS], truths[validation][:, :HORIZONS]
+        )
+        return self
+
+    def predict(self, prices: pd.DataFrame, origins: np.ndarray) -> Forecast:
+        """Forecast from the given rows of ``prices``, FIRST or later."""
+        base = _base(prices.loc[: self.fit_end], prices)
+        rows = self.scaler.transform(_read(prices, base))
+        output = self._network().run(self.weights, rows, origins)
+        loc, log_scale, log_df = np.split(output, 3, axis=1)
+        scale, df = base.scale[origins], base.df[origins]
+        return Forecast(
+            drift(prices)[origins, None] * STEPS + scale * loc * self.trust,
+            scale * np.exp(log_scale),
+            2.1 + (df - 2.1) * np.exp(log_df),
+        )
+
+    def _network(self) -> Network:
+        return compiled(6, 3 * HORIZONS, self.bidirectional, student_t_loss)
+
+
+def trust(called: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """How much of each horizon's location to believe, ``(H,)`` in 0 … 1.
+
+    ``called``, ``moved (m, H)``: what a network said of validation rows, and
+    what came. The slope of the one on the other; 0 unless it is SIGMAS
+    standard errors above 0, counting overlapping returns once.
+    """
+    power = np.maximum((called**2).sum(axis=0), 1e-12)
+    slope = (called * moved).sum(axis=0) / power
+    noise = np.sqrt(STEPS * (moved - slope * called).var(axis=0) / power)
+    return np.where(slope > SIGMAS * noise, np.clip(slope, 0, 1), 0.0)
+
+
+def _base(past: pd.DataFrame, prices: pd.DataFrame) -> Forecast:
+    """GARCH's forecast from every row of ``prices``, fitted on ``past``."""
+    model = GARCH().fit({"": past})
+    return model.predict(prices, np.arange(len(prices)))
+
+
+def _read(prices: pd.DataFrame, base: Forecast) -> np.ndarray:
+    """What the network reads of each session, ``(n, 6)``."""
+    return features(prices, base.scale[:, 0])
+
+
+def _truth(prices: pd.DataFrame, base: Forecast) -> np.ndarray:
+    """What the network learns from each session, as its loss reads it."""
+    ahead = make_targets(log_close(prices), HORIZONS)
+    surprise = ahead - drift(prices)[:, None] * STEPS
+    return np.hstack([surprise / base.scale, base.df])
+
+
+class TextbookLSTM:
+    """Where the close goes: the network of most tutorials.
+
+    ``target="close"``: windows of min-max scaled closes → the next closes.
+    ``target="return"``: windows of standardised log returns → the next
+    returns. The scaler sees the training rows only. One ticker, mean
+    squared error; the Student-t around each value is fitted to the
+    errors on the training rows.
+    """
+
+    def __init__(
+        self, target: str, bidirectional: bool = False, seed: int = 0
+    ) -> None:
+        if target not in ("close", "return"):
+            raise ValueError(f"target is close or return, not {target!r}")
+        self.target = target
+        self.bidirectional = bidirectional
+        self.seed = seed
+
+    def fit(self, histories: dict[str, pd.DataFrame]) -> "TextbookLSTM":
+        """Fit to the one history in ``{ticker: prices}``."""
+        (prices,) = histories.values()
+        train_end, valid_start = validation_dates(prices.index)
+        learnt = len(prices.loc[:train_end])
+        ends = np.arange(FIRST, len(prices) - HORIZONS)
+        training = ends[ends < learnt - HORIZONS]
+        values = self._values(prices)
+        scaler = MinMaxScaler if self.target == "close" else StandardScaler
+        self.scaler = scaler().fit(values[:learnt])
+        rows = self.scaler.transform(values)
+        ahead = [np.roll(rows[:, 0], -h) for h in STEPS]  # ends stop earlier
+        self.weights = self._network().train(
+            rows,
+            np.transpose(ahead),
+            training,
+            ends[prices.index[ends] >= valid_start],
+            self.seed,
+        )
+        moved = make_targets(log_close(prices), HORIZONS)[training]
+        errors = moved - self._called(prices, training)
+        self.scale, self.df = np.transpose(
+            [fit_student_t(column) for column in errors.T]
+        )
+        return self
+
+    def predict(self, prices: pd.DataFrame, origins: np.ndarray) -> Forecast:
+        """Forecast from the given rows of ``prices``, FIRST or later."""
+        loc = self._called(prices, origins)
+        return Forecast(
+            loc,
+            np.broadcast_to(self.scale, loc.shape),
+            np.broadcast_to(self.df, loc.shape),
+        )
+
+    def _called(self, prices: pd.DataFrame, origins: np.ndarray) -> np.ndarray:
+        """Log returns that the network predicts, ``(origins, H)``."""
+        rows = self.scaler.transform(self._values(prices))
+        output = self._network().run(self.weights, rows, origins)
+        values = self.scaler.inverse_transform(output.reshape(-1, 1))
+        values = values.reshape(output.shape)
+        if self.target == "return":
+            return values.cumsum(axis=1)
+        close = prices["Close"].to_numpy()[origins, None]
+        return np.log(np.maximum(values / close, 0.01))  # may fall below zero
+
+    def _values(self, prices: pd.DataFrame) -> np.ndarray:
+        """The series that the network reads and predicts, ``(n, 1)``."""
+        if self.target == "close":
+            return prices[["Close"]].to_numpy()
+        close = log_close(prices)
+        return np.diff(close, prepend=close[0])[:, None]
+
+    def _network(self) -> Network:
+        return compiled(1, HORIZONS, self.bidirectional, "mse")
