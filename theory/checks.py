@@ -263,7 +263,7 @@ def late_labels(answer):
         hint = f"a label up to step {cut - 2} depends on inputs after {cut}"
         expect(np.array_equal(before, after), hint)
     expect(rate >= 0.9, f"right at {rate:.1%} of the steps 3 to 14 only")
-    return f"right at {rate:.1%}, two steps late and with no second direction"
+    return "two steps of patience do the work of the second direction"
 
 
 # Note 4

@@ -1,0 +1,166 @@
+"""Exercises: stated in their note, solved, and no wrong answer passes."""
+
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+THEORY = Path(__file__).resolve().parents[1] / "theory"
+sys.path.insert(0, str(THEORY))
+
+from checks import CHECKERS, Wrong, check  # noqa: E402
+
+
+def trailing_only(transform, series):
+    """Cut the series off at each step: sees lost inputs, not moved ones."""
+    base = transform(series)
+    cut = [transform(series[: t + 1])[t] for t in range(len(series))]
+    return int(not np.array_equal(base, cut, equal_nan=True))
+
+
+def nan_differs(transform, series):
+    """Compare by !=, so that a NaN in the output counts as a change."""
+    furthest = 0
+    for s in range(len(series)):
+        moved = series.copy()
+        moved[s] += 1
+        changed = transform(moved) != transform(series)
+        furthest = max([furthest, *(s - np.flatnonzero(changed))])
+    return furthest
+
+
+def five_around(x):
+    """Read the label off the input: right, but far too early to know."""
+    padded = np.pad(x[:, :, 0], ((0, 0), (2, 2)))
+    return sum(padded[:, k : k + x.shape[1]] for k in range(5)) > 0
+
+
+def whole_window(x):
+    """Right at every step, but nothing at all if the end is missing."""
+    return five_around(x) & ~np.isnan(x).any(axis=(1, 2))[:, None]
+
+
+def up_to_now(x):
+    """Punctual, and so without the two terms still to come."""
+    padded = np.pad(x[:, :, 0], ((0, 0), (2, 0)))
+    return sum(padded[:, k : k + x.shape[1]] for k in range(3)) > 0
+
+
+# Plausible wrong answers: the slips that a reader is likely to make.
+WRONG = {
+    "1.1": [0, 1 / 6, 1 / 12, 0.8 / 12, 0.2 / 12, 0.6 / 12, 0.4 / 6, "1/30"],
+    "1.2": [19, 21, 10, 40, 20.5, None],
+    "1.3": [
+        lambda u, x: x[:-1].sum(),
+        lambda u, x: u * x.sum(),
+        lambda u, x: sum(u**t * x[-1 - t] for t in range(len(x))),
+        lambda u, x: sum(u**t * x[-2 - t] for t in range(len(x) - 1)),
+        0.5,
+    ],
+    "1.4": [
+        lambda gs, c: gs,
+        lambda gs, c: [np.clip(g, -c, c) for g in gs],
+        lambda gs, c: [g * min(1, c / np.linalg.norm(g)) for g in gs],
+        lambda gs, c: [
+            g * c / np.sqrt(sum((a**2).sum() for a in gs)) for g in gs
+        ],
+    ],
+    "1.5": [0, 1, 1.25, 2, -1],
+    "3.1": [
+        2 * 10_800,  # no dense layer
+        2 * 10_800 + 51,  # dense layer on 50 inputs
+        10_800 + 101,  # one direction
+        41_600 + 101,  # LSTM(100)
+        2 * 4 * 50 * 53 + 101,  # no biases
+        "21701",
+    ],
+    "3.2": [
+        [[20, 20], [20, 20]],
+        [[20, 20], [20, 0]],
+        [[20, 1], [20, 1]],
+        [[20, 1], [20, 20]],
+        [20, 20, 20, 1],
+        [[19, 19], [19, 1]],
+    ],
+    "3.3": [0, 1, 1 / 60, 4 / 60, 6 / 60, 55 / 60, 5],
+    "3.4": [
+        lambda transform, series: 0,
+        lambda transform, series: len(series) - 1,
+        trailing_only,
+        nan_differs,
+        2,
+    ],
+    "3.5": [
+        up_to_now,
+        whole_window,
+        lambda x: x[:, :, 0] > 0,
+        lambda x: np.ones(x.shape[:2], bool),
+        lambda x: five_around(x)[:, :, None],
+        lambda x: five_around(x)[:, 2:],
+        five_around(np.zeros((2, 16, 1))),
+    ],
+}
+NOTES = sorted(THEORY.glob("[1-4]-*.ipynb"))
+
+
+def cells(path, kind):
+    notebook = nbformat.read(path, 4)
+    return [cell for cell in notebook.cells if cell.cell_type == kind]
+
+
+def test_every_exercise_has_wrong_answers():
+    assert list(WRONG) == list(CHECKERS)
+
+
+@pytest.mark.parametrize("note", NOTES, ids=lambda path: path.stem)
+def test_note_states_exactly_its_exercises(note):
+    text = "\n".join(cell.source for cell in cells(note, "markdown"))
+    section = text.partition("## Exercises")[2].partition("\n## ")[0]
+    stated = re.findall(r"\*\*(\d\.\d)", section)
+    assert stated == [n for n in CHECKERS if n[0] == note.stem[0]]
+    assert 3 <= len(stated) <= 5
+
+
+@pytest.mark.parametrize("number", CHECKERS)
+def test_worked_solution_is_accepted(number):
+    """In the committed run; nbval repeats it."""
+    solved = [
+        cell
+        for cell in cells(THEORY / "solutions.ipynb", "code")
+        if f'check("{number}", ' in cell.source
+    ]
+    assert len(solved) == 1
+    printed = "".join(o.get("text", "") for o in solved[0].outputs)
+    assert f"{number} correct: " in printed
+
+
+@pytest.mark.parametrize(
+    ("number", "place"),
+    [(number, i) for number in WRONG for i in range(len(WRONG[number]))],
+)
+def test_wrong_answer_gets_a_hint(number, place, capsys):
+    with pytest.raises(Wrong, match=rf"^{number}: \w"):
+        check(number, WRONG[number][place])
+    assert "correct" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", CHECKERS)
+@pytest.mark.parametrize("answer", [None, "no idea", [], object()])
+def test_nonsense_is_wrong_not_an_accident(number, answer):
+    with pytest.raises(Wrong):
+        check(number, answer)
+
+
+def test_unknown_exercise_is_named():
+    with pytest.raises(KeyError, match=r"no exercise 9\.9"):
+        check("9.9", 1)
+
+
+def test_jupyter_shows_the_hint_without_the_checker():
+    try:
+        check("3.3", 0)
+    except Wrong as wrong:
+        assert wrong._render_traceback_() == [f"Wrong: {wrong}"]
