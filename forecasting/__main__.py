@@ -1,0 +1,108 @@
+"""The verdict from the command line: ``python -m forecasting --help``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from forecasting.baselines import BASELINES
+from forecasting.evaluate import POOLED, walk_forward
+from forecasting.prices import DATA, PriceError, load_directory
+
+EXAMPLES = """examples:
+  python -m forecasting --data data/snapshot --out results/verdict.csv
+  python -m forecasting --data data --tickers NVDA TSM --folds 2 --out my.csv
+  python -m forecasting --models GARCH LSTM --seeds 3 --jobs 4 --out my.csv
+"""
+NETWORKS = ["LSTM", "BiLSTM"]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    options = argparse.ArgumentParser(
+        "python -m forecasting",
+        description="What can a model forecast? Walk-forward scores and "
+        "tests on every CSV of a directory. A run that was stopped "
+        "continues where it was.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = options.add_argument
+    add("--data", type=Path, default=DATA / "snapshot", metavar="DIR")
+    add("--tickers", nargs="+", metavar="T", help="default: every CSV")
+    names = [*BASELINES, *NETWORKS]
+    add("--models", nargs="+", choices=names, default=names, metavar="M",
+        help=f"default: {' '.join(names)}")  # fmt: skip
+    add("--folds", type=positive, default=4, metavar="N",
+        help="test years, the last of the data (default 4)")  # fmt: skip
+    add("--seeds", type=positive, default=5, metavar="N",
+        help="fits of each network (default 5)")  # fmt: skip
+    add("--jobs", type=int, default=-1, metavar="N",
+        help="fits at once (default: one per core)")  # fmt: skip
+    add("--out", type=Path, required=True, metavar="FILE",
+        help="verdict CSV; FILE-summary.csv stands beside it")  # fmt: skip
+    return options
+
+
+def positive(text: str) -> int:
+    """An integer above zero, for argparse."""
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the verdict; the exit code."""
+    arguments = parser().parse_args(argv)
+    out = arguments.out
+    try:
+        if not out.parent.is_dir():
+            raise PriceError(f"{out.parent}: no such directory for --out")
+        histories = load_directory(arguments.data, arguments.tickers)
+        verdict = walk_forward(
+            {name: model(name) for name in arguments.models},
+            histories,
+            arguments.folds,
+            arguments.seeds,
+            arguments.jobs,
+            parts=out.with_suffix(".parts"),
+        )
+    except (PriceError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command continues", file=sys.stderr)
+        return 130
+    for table, path in [
+        (verdict.scores, out),
+        (verdict.summary, out.with_name(f"{out.stem}-summary.csv")),
+    ]:
+        table.to_csv(path, index=False, float_format="%.6g")
+    print(brief(verdict.summary))
+    print(f"\n{len(verdict.scores)} rows in {out}")
+    return 0
+
+
+def model(name: str):
+    """A model by its name on the command line."""
+    if name in BASELINES:
+        return BASELINES[name]()
+    # Not above: TensorFlow takes seconds to import, and is not always asked.
+    from forecasting.lstm import LSTMForecaster
+
+    return LSTMForecaster(bidirectional=name == "BiLSTM")
+
+
+def brief(summary: pd.DataFrame) -> str:
+    """The pooled rows of a summary as a table for a terminal."""
+    table = summary[summary["ticker"] == POOLED].set_index(
+        ["horizon", "model"]
+    )
+    columns = ["theil_u", "crps_vs_rw", "crps_vs_rw_sd", "cover_50"]
+    columns += ["cover_80", "cover_95", "against", "dm_crps", "p_crps"]
+    return table[columns].round(4).to_string()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
