@@ -93,7 +93,7 @@ def walk_forward(
         mine = {
             (fit.name, fit.fold, fit.seed): result[ticker]
             for fit, result in forecasts.items()
-            if ticker in fit.tickers
+            if ticker in result
         }
         frames.append(losses(ticker, prices, splits, mine))
     table = pd.concat(frames, ignore_index=True)
@@ -114,7 +114,7 @@ def fold_dates(histories: dict[str, pd.DataFrame], folds: int) -> list[Dates]:
         )
     splits = walk_forward_dates(calendar, folds)
     for ticker, prices in histories.items():
-        if not any(training_rows(prices, dates) for dates in splits):
+        if not any(can_test(prices, dates) for dates in splits):
             raise PriceError(
                 f"{ticker}: {len(prices)} rows, but no test fold has "
                 f"{MIN_TRAIN} of them before it"
@@ -122,11 +122,14 @@ def fold_dates(histories: dict[str, pd.DataFrame], folds: int) -> list[Dates]:
     return splits
 
 
-def training_rows(prices: pd.DataFrame, dates: Dates) -> int:
-    """Rows a ticker trains on in a fold; 0 where it cannot take part."""
-    rows = len(prices.loc[: dates.fit_end])
-    tested = len(test_origins(prices, dates))
-    return rows if rows >= MIN_TRAIN and tested else 0
+def can_train(prices: pd.DataFrame, dates: Dates) -> bool:
+    """Whether a ticker has enough rows before a fold to be fitted on."""
+    return len(prices.loc[: dates.fit_end]) >= MIN_TRAIN
+
+
+def can_test(prices: pd.DataFrame, dates: Dates) -> bool:
+    """Whether it has rows to be tested on, too."""
+    return can_train(prices, dates) and len(test_origins(prices, dates)) > 0
 
 
 def test_origins(prices: pd.DataFrame, dates: Dates) -> np.ndarray:
@@ -147,10 +150,9 @@ def plan(
     pooled = {n: m for n, m in models.items() if getattr(m, "pooled", False)}
     for name, model in (pooled | models).items():
         for fold, dates in enumerate(splits):
-            tickers = tuple(
-                t for t, p in histories.items() if training_rows(p, dates)
-            )
-            groups = [tickers] if name in pooled else [(t,) for t in tickers]
+            fit = [t for t, p in histories.items() if can_train(p, dates)]
+            test = [t for t in fit if can_test(histories[t], dates)]
+            groups = [tuple(fit)] if name in pooled else [(t,) for t in test]
             for seed in range(seeds if hasattr(model, "seed") else 1):
                 for group in groups:
                     yield Fit(name, fold, group, seed)
@@ -208,6 +210,7 @@ def fit_predict(
     return {
         ticker: model.predict(prices, test_origins(prices, dates))
         for ticker, prices in histories.items()
+        if can_test(prices, dates)
     }
 
 

@@ -23,22 +23,21 @@ from forecasting.windows import (
 
 FIRST = LOOKBACK + 1  # first row that a window can end at
 FEWEST = 250  # training rows of a ticker worth learning from
-# A mean return is known so badly that zero must count for something: with
-# annual Sharpe ratios of 0 ± 0.5, the posterior mean of n daily returns is
-# their sum over n + (0.5 / √252)⁻², whatever the volatility.
+# A mean return is known so badly that zero must count for something: where
+# annual Sharpe ratios are 0 ± 0.5, the posterior mean of n daily returns is
+# n / (n + 1008) of their average, with 1008 = (0.5 / √252)⁻².
 PRIOR_DAYS = 1008
 STUBBORNNESS = 1.0  # price of a location, against noise learnt by heart
 SIGMAS = 3.0  # standard errors a location must show on validation rows
 
 
-def drift(prices: pd.DataFrame) -> np.ndarray:
-    """Expected log return of the next session at each close, ``(n,)``.
+def shrunken(base: Forecast) -> np.ndarray:
+    """GARCH's location, shrunk by how little is known of a mean, ``(n, H)``.
 
-    The mean return so far, shrunk towards zero as if PRIOR_DAYS sessions
-    without a gain had come first.
+    ``base``: its forecasts from every row of a history.
     """
-    close = log_close(prices)
-    return (close - close[0]) / (np.arange(len(close)) + PRIOR_DAYS)
+    days = np.arange(len(base.loc))[:, None]
+    return base.loc * days / (days + PRIOR_DAYS)
 
 
 def student_t_loss(truth: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
@@ -64,7 +63,7 @@ class LSTMForecaster:
     One network, pooled over its tickers, reads the last LOOKBACK sessions
     and corrects GARCH's Student-t for each of the next HORIZONS sessions:
     its scale, its tails, its location. Untrained it repeats GARCH's scale.
-    The location is the shrunken drift, plus what the network adds where
+    The location is GARCH's, shrunk, plus what the network adds where
     that has proved itself on the validation rows.
     """
 
@@ -124,13 +123,13 @@ class LSTMForecaster:
         loc, log_scale, log_df = np.split(output, 3, axis=1)
         scale, df = base.scale[origins], base.df[origins]
         return Forecast(
-            drift(prices)[origins, None] * STEPS + scale * loc * self.trust,
+            shrunken(base)[origins] + scale * loc * self.trust,
             scale * np.exp(log_scale),
             2.1 + (df - 2.1) * np.exp(log_df),
         )
 
     def _network(self) -> Network:
-        return compiled(6, 3 * HORIZONS, self.bidirectional, student_t_loss)
+        return compiled(4, 3 * HORIZONS, self.bidirectional, student_t_loss)
 
 
 def trust(called: np.ndarray, moved: np.ndarray) -> np.ndarray:
@@ -153,15 +152,14 @@ def _base(past: pd.DataFrame, prices: pd.DataFrame) -> Forecast:
 
 
 def _read(prices: pd.DataFrame, base: Forecast) -> np.ndarray:
-    """What the network reads of each session, ``(n, 6)``."""
+    """What the network reads of each session, ``(n, 4)``."""
     return features(prices, base.scale[:, 0])
 
 
 def _truth(prices: pd.DataFrame, base: Forecast) -> np.ndarray:
     """What the network learns from each session, as its loss reads it."""
     ahead = make_targets(log_close(prices), HORIZONS)
-    surprise = ahead - drift(prices)[:, None] * STEPS
-    return np.hstack([surprise / base.scale, base.df])
+    return np.hstack([(ahead - shrunken(base)) / base.scale, base.df])
 
 
 class TextbookLSTM:

@@ -4,6 +4,8 @@ import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 plt.style.use(Path(__file__).with_name("study.mplstyle"))
@@ -43,3 +45,46 @@ def caption(fig: Figure, title: str, text: str) -> None:
         style="italic",
         color="#444444",
     )
+
+
+def predicted_vs_actual(
+    ax: plt.Axes,
+    actual: pd.Series,
+    curves: dict[str, tuple[str, np.ndarray]],
+) -> None:
+    """Draw closes and, on the dates they are for, the closes predicted.
+
+    ``curves``: ``{label: (role in STYLES, values)}``, values aligned with
+    ``actual``.
+    """
+    ax.plot(actual, label="actual", **STYLES["actual"])
+    for label, (role, values) in curves.items():
+        ax.plot(actual.index, values, label=label, **STYLES[role])
+    ax.set_xlabel("session")
+    ax.set_ylabel("close (dollars)")
+    ax.legend()
+
+
+def intervals(
+    ax: plt.Axes,
+    dates: pd.DatetimeIndex,
+    quantiles: dict[float, np.ndarray],
+    color: str = STYLES["LSTM"]["color"],
+) -> None:
+    """Shade the central intervals of ``{level of a quantile: values}``.
+
+    The median is a line; each pair of levels p and 1 − p a band, the wider
+    the paler. Values may be prices or returns.
+    """
+    for low in sorted(p for p in quantiles if p < 0.5):
+        share = round(100 * (1 - 2 * low))
+        ax.fill_between(
+            dates,
+            quantiles[low],
+            quantiles[round(1 - low, 6)],
+            color=color,
+            alpha=0.18,
+            linewidth=0,
+            label=f"{share} % interval",
+        )
+    ax.plot(dates, quantiles[0.5], color=color, label="median")

@@ -161,30 +161,28 @@ def garman_klass(prices: pd.DataFrame) -> np.ndarray:
 
 
 def features(prices: pd.DataFrame, expected: np.ndarray) -> np.ndarray:
-    """What a network reads of each session, ``(n, 6)``.
+    """What a network reads of each session, ``(n, 4)``.
 
     ``expected (n,)``: the scale of the next session's log return as it was
-    forecast at each close. Log return, log range and overnight gap are
-    measured against the scale forecast the day before, so that they look
-    alike for every stock and decade; the last three columns set the range
-    and gap of the last days, weeks and months (exponential averages with a
-    half-life of 2, 10 and 60 sessions) against the scale now expected.
+    forecast at each close. Log return, log range (Garman–Klass) and
+    overnight gap are measured against the scale forecast the day before, so
+    that they look alike for every stock and decade; the last column sets
+    the scale now expected against the last year's.
     """
     close = log_close(prices)
+    returns = np.diff(close, prepend=close[0])
     gap = np.log(prices["Open"].to_numpy(float))
     gap[1:] -= close[:-1]
     gap[0] = 0.0
-    variance = garman_klass(prices)
     before = np.concatenate([expected[:1], expected[:-1]])
+    year = pd.Series(returns**2).ewm(com=250).mean().to_numpy()
     columns = [
-        np.clip(np.diff(close, prepend=close[0]) / before, -8, 8),
-        np.log(np.sqrt(variance) / before + 0.03),  # a range can be zero
+        np.clip(returns / before, -8, 8),
+        # A range can be zero, so a little is added before the logarithm.
+        np.log(np.sqrt(garman_klass(prices)) / before + 0.03),
         np.clip(gap / before, -8, 8),
+        np.clip(np.log(expected / np.sqrt(year + 1e-12)), -3, 3),
     ]
-    total = pd.Series(variance + gap**2)
-    for sessions in (2, 10, 60):
-        recent = total.ewm(halflife=sessions).mean().to_numpy()
-        columns.append(np.log(np.sqrt(recent) / expected + 0.03))
     return np.column_stack(columns)
 
 
