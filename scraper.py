@@ -49,7 +49,7 @@ from forecasting import prices
 
 URL = "https://query2.finance.yahoo.com/v8/finance/chart/"
 WORKERS = 6  # tickers under way at once
-PACE = 0.025  # seconds between two requests, whatever the ticker
+PACE = 0.02  # seconds between two requests, whatever the ticker
 TRIES = 7  # requests for one ticker before giving up
 OFFLINE_TRIES = 3  # without a network, patience is no use
 PAUSE = 0.5  # seconds before the second try, doubling up to eightfold
@@ -153,10 +153,11 @@ def brief(text: object, length: int = 80) -> str:
 class Guard(Session):
     """A session that ends in time, for yfinance's client to use.
 
-    yfinance would wait 30 s each for a cookie and a crumb, and repeat a
-    request that fails without a pause; here HTTP faults of the chart are
-    raised at once. Its client is a singleton that all threads share, and so
-    is the guard; the deadline is kept per thread.
+    yfinance would wait 30 s each for a cookie and a crumb, fetch the cookie
+    anew for every chart, and repeat a request that fails without a pause.
+    Here cookie and crumb are fetched once and soon given up, and HTTP faults
+    of a chart are raised at once. yfinance's client is a singleton that all
+    threads share, and so is the guard; the deadline is kept per thread.
     """
 
     def __init__(self, session: Session | None = None):
@@ -167,6 +168,7 @@ class Guard(Session):
         self.thread = threading.local()
         self.stopped = threading.Event()
         self.turn = threading.Lock()
+        self.kept: dict = {}
 
     def allow(self, seconds: float) -> None:
         """Start the clock for the requests of this thread."""
@@ -174,14 +176,31 @@ class Guard(Session):
 
     def request(self, method: str, url: str, **options):
         """Send a request: in time, at a polite pace, of bounded size."""
-        chart = url.startswith(URL)
-        if chart:
+        if url.startswith(URL):
             with self.turn:
                 time.sleep(PACE)
+            response = self._send(method, url, CHART_SECONDS, options)
+            if response.status_code in (401, 403):
+                self.kept.clear()  # for yfinance fetches a new cookie now
+            else:
+                check_status(response)
+            return response
+        if (method, url) not in self.kept:
+            try:
+                answer = self._send(method, url, COOKIE_SECONDS, options)
+            except exceptions.RequestException as error:
+                answer = error
+            self.kept[method, url] = answer
+        if isinstance(answer := self.kept[method, url], Exception):
+            raise answer
+        return answer
+
+    def _send(self, method: str, url: str, limit: float, options: dict):
         left = self.thread.deadline - time.monotonic()
         if left <= 0 or self.stopped.is_set():
             raise Faulty("Yahoo gave no complete reply in time", tries=1)
-        most = max(left / 2, CHART_SECONDS) if chart else COOKIE_SECONDS
+        if url.startswith(URL):  # one that hangs must not be the last
+            limit = max(limit, left / 2)
         chunks, size = [], 0
 
         def collect(chunk: bytes) -> int:
@@ -192,12 +211,9 @@ class Guard(Session):
             chunks.append(chunk)
             return len(chunk)
 
-        options |= {"timeout": min(left, most), "content_callback": collect}
+        options |= {"timeout": min(left, limit), "content_callback": collect}
         response = self.inner.request(method, url, **options)
         response.content = b"".join(chunks)
-        # 401 and 403 go to yfinance, which fetches a new cookie and crumb.
-        if chart and response.status_code not in (401, 403):
-            check_status(response)
         return response
 
 
@@ -450,14 +466,9 @@ def validate(
     if not keep.any():
         raise NoPrices(f"no usable row in {len(bars)}, {reasons[-1:]}")
     used, history = one_bar_a_day(bars[keep], history[keep])
-    checked = Checked(
-        history,
-        {
-            day: reason
-            for day, reason in zip(bars.index, reasons, strict=True)
-            if day not in history.index
-        },
-    )
+    gone = ~bars.index.isin(history.index)
+    dropped = dict(zip(bars.index[gone], reasons[gone], strict=True))
+    checked = Checked(history, dropped)
     if bad.sum() > max(FEW, MAX_LOST * len(bars)):
         last = bars.index[bad][-1].date()
         checked.doubts.append(
