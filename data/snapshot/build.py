@@ -36,23 +36,25 @@ def adjust(raw: pd.DataFrame, splits: dict[str, int]) -> pd.DataFrame:
     for date, ratio in splits.items():
         shares[raw.index < date] *= ratio
     steps = (factor * shares).pct_change().abs()
-    if steps.max() > 0.15:  # a dividend moves the factor a little, a split much
+    if (
+        steps.max() > 0.15
+    ):  # a dividend moves the factor a little, a split much
         raise ValueError(f"{steps.idxmax().date()}: a split is missing")
     out = raw[["open", "high", "low", "close"]].mul(factor, axis=0)
     out = out.rename(columns=str.title)
     return out.assign(Volume=raw["volume"] * shares)
 
 
-def main() -> None:
-    """Write every CSV and their checksums."""
+def main(folder: Path = HERE) -> None:
+    """Write every CSV and their checksums to a folder."""
     sums = []
     for ticker in TICKERS:
         raw = wiki[wiki["ticker"] == ticker]
         history = check(adjust(raw, SPLITS[ticker]), ticker)
         text = to_csv(history).encode()
-        (HERE / f"{ticker}.csv").write_bytes(text)
+        (folder / f"{ticker}.csv").write_bytes(text)
         sums.append(f"{hashlib.sha256(text).hexdigest()}  {ticker}.csv\n")
-    (HERE / "SHA256SUMS").write_text("".join(sums), newline="\n")
+    (folder / "SHA256SUMS").write_text("".join(sums), newline="\n")
 
 
 if __name__ == "__main__":
