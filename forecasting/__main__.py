@@ -2,8 +2,11 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import joblib
 import pandas as pd
 
 from forecasting.baselines import BASELINES
@@ -16,6 +19,7 @@ EXAMPLES = """examples:
   python -m forecasting --models GARCH LSTM --seeds 3 --jobs 4 --out my.csv
 """
 NETWORKS = ["LSTM", "BiLSTM"]
+WAIT = 10  # seconds for a Dask cluster to answer
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,6 +44,10 @@ def parser() -> argparse.ArgumentParser:
         help="fits of each network (default 5)")  # fmt: skip
     add("--jobs", type=int, default=-1, metavar="N",
         help="fits at once (default: one per core)")  # fmt: skip
+    add("--dask", metavar="ADDRESS",
+        help="carry out the fits on the Dask cluster whose scheduler is "
+        "there, for example tcp://host:8786; its workers need this package "
+        "and --nthreads 1")  # fmt: skip
     add("--out", type=Path, required=True, metavar="FILE",
         help="verdict CSV; FILE-summary.csv stands beside it")  # fmt: skip
     return options
@@ -60,14 +68,15 @@ def main(argv: list[str] | None = None) -> int:
         if not out.parent.is_dir():
             raise PriceError(f"{out.parent}: no such directory for --out")
         histories = load_directory(arguments.data, arguments.tickers)
-        verdict = walk_forward(
-            {name: model(name) for name in arguments.models},
-            histories,
-            arguments.folds,
-            arguments.seeds,
-            arguments.jobs,
-            parts=out.with_suffix(".parts"),
-        )
+        with workers(arguments.dask):
+            verdict = walk_forward(
+                {name: model(name) for name in arguments.models},
+                histories,
+                arguments.folds,
+                arguments.seeds,
+                arguments.jobs,
+                parts=out.with_suffix(".parts"),
+            )
     except (PriceError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -82,6 +91,32 @@ def main(argv: list[str] | None = None) -> int:
     print(brief(verdict.summary))
     print(f"\n{len(verdict.scores)} rows in {out}")
     return 0
+
+
+@contextmanager
+def workers(address: str | None) -> Iterator[None]:
+    """Let joblib carry out the fits on a Dask cluster, or (None) here.
+
+    Raises OSError, in one line, where there is no such cluster.
+    """
+    if address is None:
+        yield
+        return
+    try:
+        from distributed import Client
+
+        client = Client(address, timeout=WAIT)
+        client.wait_for_workers(1, timeout=WAIT)
+    except ImportError as error:
+        raise OSError('--dask needs: pip install -e ".[cluster]"') from error
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise OSError(f"--dask {address}: {reason}") from error
+    with client, joblib.parallel_config(backend="dask", client=client):
+        if max(client.nthreads().values()) > 1:
+            # The fits of one process share one compiled network.
+            raise OSError(f"--dask {address}: its workers need --nthreads 1")
+        yield
 
 
 def model(name: str):
