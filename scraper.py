@@ -329,8 +329,8 @@ def parse(content: bytes, ticker: str, now: float | None = None) -> Reply:
     try:
         document = json.loads(content, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        what = "a web page" if content.lstrip()[:1] == b"<" else "a fragment"
-        what = what if content.strip() else "an empty reply"
+        what = {b"": "nothing", b"<": "a web page"}
+        what = what.get(content.lstrip()[:1], "something broken")
         raise Faulty(f"not JSON: Yahoo sent {what}") from error
     try:
         return _read_chart(document["chart"], ticker, now or time.time())
@@ -783,8 +783,8 @@ class Parser(argparse.ArgumentParser):
 
 
 def seconds(text: str) -> float:
-    """A positive, finite number of seconds."""
-    if 0 < float(text) < math.inf:
+    """A positive number of seconds, a day at most."""
+    if 0 < float(text) <= 86400:
         return float(text)
     raise ValueError
 
@@ -923,4 +923,8 @@ def explain(ticker: str, error: Exception, options) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if code == 130:  # do not wait for requests under way, which may hang
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
