@@ -168,6 +168,88 @@ def edge(answer):
 # Note 2
 
 
+@exercise("2.1")
+def one_step(answer):
+    """c_1 and h_1 of one unit, from its z and c_0 = 2."""
+    i, f, c_tilde, o = 1 / 2, 3 / 4, 3 / 5, 4 / 5
+    c = f * 2 + i * c_tilde
+    h = o * np.tanh(c)
+    got = np.asarray(answer, float)
+    expect(got.shape == (2,), "two numbers are asked for, c_1 and h_1")
+    expect(abs(got[1] - o * c) > 0.01, "h_1 sees c_1 through a tanh")
+    expect_close(got[0], c, "c_1 = f c_0 + i c_tilde")
+    expect_close(got[1], h, "h_1 = o tanh(c_1); c_1 is right")
+    return "keep three quarters of the old, add half of the new"
+
+
+@exercise("2.2")
+def half_life_bias(answer):
+    """Forget bias with which a state halves every k steps."""
+    for k in (1, 2.2131, 60, 250):
+        f = 0.5 ** (1 / k)
+        got = float(answer(k))
+        expect(abs(got - f) > 1e-4, "that is the gate f; the bias is asked")
+        expect(abs(got + np.log(f / (1 - f))) > 1e-4, "check the sign")
+        expect_close(got, np.log(f / (1 - f)), f"differs for k = {k}")
+    return "a year of memory needs a bias near 5.9, not 1"
+
+
+@exercise("2.3")
+def coupled_gates(answer):
+    """One step of the LSTM with i = 1 - f."""
+    rng = np.random.default_rng(0)
+    n, d, h = 3, 2, 4
+    x, h0, c0 = (rng.normal(size=(n, k)) for k in (d, h, h))
+    W, U, b = (rng.normal(size=s) for s in ((d, 3 * h), (h, 3 * h), 3 * h))
+    f, c_tilde, o = np.split(x @ W + h0 @ U + b, 3, axis=1)
+    f, c_tilde, o = (
+        1 / (1 + np.exp(-f)),
+        np.tanh(c_tilde),
+        1 / (1 + np.exp(-o)),
+    )
+    c = f * c0 + (1 - f) * c_tilde
+    got_h, got_c = answer(x, h0, c0, W, U, b)
+    swapped = (1 - f) * c0 + f * c_tilde
+    expect(not np.allclose(got_c, swapped), "f keeps the old, 1 - f admits")
+    expect_close(got_c, c, "c_t differs")
+    expect_close(got_h, o * np.tanh(c), "h_t differs, c_t is right")
+    return "a weighted mean of candidates, so the state stays within (-1, 1)"
+
+
+@exercise("2.4")
+def cut_path(answer):
+    """Derivative of h_T by c_0 where U = 0, as backpropagation has it."""
+    rng = np.random.default_rng(1)
+    n, T, d, h = 2, 5, 3, 4
+    x, c0 = rng.normal(size=(n, T, d)), rng.normal(size=(n, h))
+    W, b = rng.normal(size=(d, 4 * h)), rng.normal(size=4 * h)
+    states, c, cache = lstm_forward(x, W, np.zeros((h, 4 * h)), b, c0=c0)
+    dh = np.zeros_like(states)
+    dh[:, -1] = 1  # U = 0 keeps the units apart
+    expected = lstm_backward(dh, cache)["c0"]
+    got = answer(cache["f"], cache["o"], c)
+    path = cache["f"].prod(axis=1)
+    expect(not np.allclose(got, path), "that is the derivative of c_T")
+    expect_close(got, expected, "h_T = o_T tanh(c_T): two more factors")
+    return "the output gate and the tanh stand once at the exit"
+
+
+@exercise("2.5")
+def counter(answer):
+    """Weights of one unit whose state counts ones over 200 steps."""
+    W, U, b = (np.asarray(a, float) for a in answer)
+    expect(W.shape == U.shape == (1, 4), "W and U have shape (1, 4)")
+    expect(b.shape == (4,), "b has shape (4,)")
+    share = np.array([0, 0.1, 0.5, 0.9, 1])[:, None, None]
+    x = (np.random.default_rng(2).random((5, 200, 1)) < share).astype(float)
+    c, cache = lstm_forward(x, W, U, b)[1:]
+    forgets = "the state fades: how close to 1 is f?"
+    expect(cache["f"].min() > 0.999, forgets)
+    error = np.abs(c[:, -1, 0] - x.sum(axis=(1, 2))).max()
+    expect(error < 0.5, f"the count is {error:.1f} off: i and c_tilde")
+    return "with f <= 0.9 no state exceeds 1 / (1 - 0.9) = 10"
+
+
 # Note 3
 
 

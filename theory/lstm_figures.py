@@ -99,19 +99,19 @@ def conveyor(steps: int) -> Figure:
     return fig
 
 
-def traces(rows: dict, colours: dict) -> Figure:
-    """{label: values (T,)} one above the other, as steps over time."""
+def traces(rows: dict) -> Figure:
+    """{symbol: values (1, T, 1)} one above the other, as steps over time."""
+    roles = {"i_t": "i", "f_t": "f", "c_t": "cell", "o_t": "o", "h_t": "h"}
     height = 0.75 * len(rows) + 1.1
     fig, axes = plt.subplots(
         len(rows), 1, figsize=(7.2, height), sharex=True, squeeze=False
     )
-    for ax, (label, values) in zip(axes[:, 0], rows.items(), strict=True):
-        steps = np.arange(1, len(values) + 1)
-        ax.fill_between(
-            steps, values, step="mid", color=colours[label], alpha=0.35
-        )
-        ax.step(steps, values, where="mid", color=colours[label])
-        ax.set_ylabel(label, rotation=0, ha="right", va="center")
+    for ax, (symbol, values) in zip(axes[:, 0], rows.items(), strict=True):
+        steps = np.arange(1, values.size + 1)
+        style = {"color": COLOURS[roles.get(symbol, "c")]}
+        ax.fill_between(steps, values.ravel(), step="mid", alpha=0.35, **style)
+        ax.step(steps, values.ravel(), where="mid", **style)
+        ax.set_ylabel(f"${symbol}$", rotation=0, ha="right", va="center")
         ax.margins(x=0.01)
     axes[-1, 0].set_xlabel("step t")
     return fig
@@ -167,11 +167,15 @@ def decay(biases, k_max: int) -> Figure:
     return fig
 
 
-def learning(losses: dict, constant: float, every: int, colours) -> Figure:
+def learning(losses: dict, constant: float, every: int) -> Figure:
     """{label: losses (seeds, updates)}, averaged over `every` updates."""
     fig, ax = plt.subplots(figsize=(7.2, 3.6))
-    for (label, loss), colour in zip(losses.items(), colours, strict=True):
-        style = "--" if label.startswith("RNN") else "-"
+    rnn = iter([plots.PINK, plots.AMBER])
+    for label, loss in losses.items():
+        colour = plots.GREEN if "chrono" in label else BLUE
+        style = "-"
+        if label.startswith("RNN"):
+            colour, style = next(rnn), "--"
         mean = loss.reshape(len(loss), -1, every).mean(axis=2).T
         updates = every * np.arange(1, len(mean) + 1)
         lines = ax.semilogy(updates, mean, style, color=colour, lw=1.1)
@@ -187,7 +191,7 @@ def learning(losses: dict, constant: float, every: int, colours) -> Figure:
 def ablations(shares: dict) -> Figure:
     """{task: {variant: share (seeds,)}}: means, with 95 % intervals."""
     fig, axes = plt.subplots(1, len(shares), figsize=(7.2, 3.6), sharey=True)
-    colours = [BLUE, plots.GREEN, plots.AMBER, plots.SKY]
+    colours = [BLUE, plots.GREEN, plots.SKY, plots.AMBER, plots.PINK]
     rng = np.random.default_rng(0)
     for ax, (task, variants) in zip(axes, shares.items(), strict=True):
         for k, share in enumerate(variants.values()):

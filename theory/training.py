@@ -59,7 +59,9 @@ def train_seeds(
     return losses, networks
 
 
-def initial_weights(rng, cell, d, h, m, forget_bias, chrono, removed):
+def initial_weights(
+    rng, cell, d, h, m, forget_bias=1.0, chrono=None, removed=""
+):
     """Draw W, U, b, V, v as Keras does: Glorot kernels, orthogonal U.
 
     chrono: the longest lag T; then b_f = log u with u ~ U(1, T - 1) and
