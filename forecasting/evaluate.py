@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol
 import joblib
 import numpy as np
 import pandas as pd
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
-from statsmodels.tsa.stattools import diebold_mariano_test
 from tqdm import tqdm
 
 from forecasting.baselines import BASELINES, RandomWalk
@@ -196,19 +196,30 @@ def run(
     return {fit: done[fit] for fit in fits}
 
 
-def fit_predict(
+def fit_model(
     model: Forecaster,
     histories: dict[str, pd.DataFrame],
     dates: Dates,
     seed: int = 0,
-) -> dict[str, Forecast]:
-    """Fit a copy of the model before a fold; forecast the fold's rows."""
+) -> Forecaster:
+    """A copy of the model, fitted on the rows before a test fold."""
     model = copy.deepcopy(model)
     if hasattr(model, "seed"):
         model.seed = seed
     model.fit({t: p.loc[: dates.fit_end] for t, p in histories.items()})
+    return model
+
+
+def fit_predict(
+    model: Forecaster,
+    histories: dict[str, pd.DataFrame],
+    dates: Dates,
+    seed: int,
+) -> dict[str, Forecast]:
+    """Forecasts of a test fold's rows, by a model fitted before them."""
+    fitted = fit_model(model, histories, dates, seed)
     return {
-        ticker: model.predict(prices, test_origins(prices, dates))
+        ticker: fitted.predict(prices, test_origins(prices, dates))
         for ticker, prices in histories.items()
         if can_test(prices, dates)
     }
@@ -364,22 +375,28 @@ def diebold_mariano(
     """Do two forecasts cost the same? Statistic and two-sided p-value.
 
     Diebold & Mariano (1995) on two loss series of the same dates, with the
-    small-sample correction of Harvey, Leybourne & Newbold (1997) and a
-    variance that allows for the overlap of ``horizon``-step forecasts.
+    small-sample correction of Harvey, Leybourne & Newbold (1997, eq. 9).
     Negative: ``loss`` is the lower. Equal series give (0, 1).
+
+    The variance gives the first ``horizon`` − 1 autocovariances full weight,
+    as overlapping forecasts demand. (statsmodels' test weights them down:
+    measured on differences without skill, its 5 % are 12 % at 20 steps.)
     """
-    if np.array_equal(loss, rival):
+    difference = np.asarray(loss) - np.asarray(rival)
+    if not difference.any():
         return 0.0, 1.0
-    result = diebold_mariano_test(
-        np.zeros(len(loss)),
-        loss,
-        rival,
-        criterion=lambda _, cost: cost,
-        lags=horizon - 1,
-        harvey_adj=True,
-        horizon=horizon,
-    )
-    return float(result.statistic), float(result.pvalue)
+    n, mean = len(difference), difference.mean()
+    centred = difference - mean
+    lags = np.arange(1, horizon)
+    covariance = [centred[k:] @ centred[:-k] / n for k in lags]
+    variance = centred @ centred / n + 2 * np.sum(covariance)
+    if variance <= 0:  # possible with full weights, hence theirs here
+        weights = 1 - lags / horizon
+        variance = centred @ centred / n + 2 * weights @ covariance
+    correction = (n + 1 - 2 * horizon + horizon * (horizon - 1) / n) / n
+    statistic = mean * np.sqrt(correction * n / variance)
+    p = 2 * stats.t.sf(abs(statistic), df=n - 1)
+    return float(statistic), float(p)
 
 
 def holm(p: pd.Series) -> np.ndarray:

@@ -133,16 +133,17 @@ class LSTMForecaster:
 
 
 def trust(called: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """How much of each horizon's location to believe, ``(H,)`` in 0 … 1.
+    """By how much to multiply each horizon's location, ``(H,)``.
 
     ``called``, ``moved (m, H)``: what a network said of validation rows, and
-    what came. The slope of the one on the other; 0 unless it is SIGMAS
-    standard errors above 0, counting overlapping returns once.
+    what came. The slope b of the one on the other, shrunk to
+    ``b · max(0, 1 − (SIGMAS · se / b)²)`` (James & Stein 1961), its standard
+    error counting overlapping returns once. Noise gets 0.
     """
     power = np.maximum((called**2).sum(axis=0), 1e-12)
-    slope = (called * moved).sum(axis=0) / power
-    noise = np.sqrt(STEPS * (moved - slope * called).var(axis=0) / power)
-    return np.where(slope > SIGMAS * noise, np.clip(slope, 0, 1), 0.0)
+    slope = np.maximum((called * moved).sum(axis=0) / power, 1e-12)
+    error = np.sqrt(STEPS * (moved - slope * called).var(axis=0) / power)
+    return slope * np.maximum(0.0, 1 - (SIGMAS * error / slope) ** 2)
 
 
 def _base(past: pd.DataFrame, prices: pd.DataFrame) -> Forecast:

@@ -12,8 +12,8 @@ from forecasting.windows import LOOKBACK, make_windows
 UNITS = 32
 BATCH = 256
 LEARNING_RATE = 1e-3
-EPOCHS = 60
-PATIENCE = 8  # epochs without a better validation loss before stopping
+EPOCHS = 40
+PATIENCE = 5  # epochs without a better validation loss before stopping
 
 
 def build_network(
@@ -119,11 +119,14 @@ def batches(
 
     Memory holds the rows, never all windows. ``shuffle``: a seed.
     """
-    data = tf.data.Dataset.from_tensor_slices(origins)
-    if shuffle is not None:
-        data = data.shuffle(len(origins), seed=shuffle)
-    # Whole batches only, as above; a short history gets smaller ones.
+    # Whole batches only, as above; a short history gets smaller ones. What
+    # is left over is left out evenly.
     size = min(BATCH, max(1, len(origins) // 4))
+    whole = len(origins) // size * size
+    thinned = origins[np.linspace(0, len(origins) - 1, whole).astype(int)]
+    data = tf.data.Dataset.from_tensor_slices(thinned)
+    if shuffle is not None:
+        data = data.shuffle(whole, seed=shuffle)
     rows = tf.constant(rows, tf.float32)
     targets = tf.constant(targets, tf.float32)
     back = tf.range(1 - LOOKBACK, 1, dtype=tf.int64)
