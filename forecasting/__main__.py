@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
         help="test years, the last of the data (default 4)")  # fmt: skip
     add("--seeds", type=positive, default=5, metavar="N",
         help="fits of each network (default 5)")  # fmt: skip
-    add("--jobs", type=int, default=-1, metavar="N",
+    add("--jobs", type=positive, default=-1, metavar="N",
         help="fits at once (default: one per core)")  # fmt: skip
     add("--dask", metavar="ADDRESS",
         help="carry out the fits on the Dask cluster whose scheduler is "
@@ -67,6 +67,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if not out.parent.is_dir():
             raise PriceError(f"{out.parent}: no such directory for --out")
+        if out.is_dir():
+            raise PriceError(f"{out}: --out is a directory, not a file")
         histories = load_directory(arguments.data, arguments.tickers)
         with workers(arguments.dask):
             verdict = walk_forward(

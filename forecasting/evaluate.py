@@ -116,8 +116,8 @@ def fold_dates(histories: dict[str, pd.DataFrame], folds: int) -> list[Dates]:
     for ticker, prices in histories.items():
         if not any(can_test(prices, dates) for dates in splits):
             raise PriceError(
-                f"{ticker}: {len(prices)} rows, but no test fold has "
-                f"{MIN_TRAIN} of them before it"
+                f"{ticker}: {len(prices)} rows, but no test fold has any of "
+                f"them in it and {MIN_TRAIN} before it"
             )
     return splits
 

@@ -129,7 +129,8 @@ class LSTMForecaster:
         )
 
     def _network(self) -> Network:
-        return compiled(4, 3 * HORIZONS, self.bidirectional, student_t_loss)
+        outputs = 3 * HORIZONS
+        return compiled(4, outputs, self.bidirectional, True, student_t_loss)
 
 
 def trust(called: np.ndarray, moved: np.ndarray) -> np.ndarray:
@@ -236,4 +237,4 @@ class TextbookLSTM:
         return np.diff(close, prepend=close[0])[:, None]
 
     def _network(self) -> Network:
-        return compiled(1, HORIZONS, self.bidirectional, "mse")
+        return compiled(1, HORIZONS, self.bidirectional, False, "mse")

@@ -10,29 +10,31 @@ from forecasting.windows import LOOKBACK, make_windows
 # Chosen on rows before the first test fold, then frozen for every ticker,
 # fold and horizon.
 UNITS = 32
-BATCH = 256
+BATCH = 256  # at most
+STEPS = 24  # a pass over the training windows, at least
 LEARNING_RATE = 1e-3
 EPOCHS = 40
 PATIENCE = 5  # epochs without a better validation loss before stopping
 
 
 def build_network(
-    features: int, outputs: int, bidirectional: bool
+    features: int, outputs: int, bidirectional: bool, direct: bool
 ) -> keras.Model:
     """Windows ``(batch, LOOKBACK, features)`` → ``(batch, outputs)``.
 
-    The output starts at zero: an untrained network has no opinion.
+    ``direct``: the last session also reaches the output past the LSTM, so
+    that what is linear in it is learnt within a few steps. The output starts
+    at zero: an untrained network has no opinion.
     """
+    window = keras.Input((LOOKBACK, features))
     recurrent = keras.layers.LSTM(UNITS)
     if bidirectional:
         recurrent = keras.layers.Bidirectional(recurrent)
-    return keras.Sequential(
-        [
-            keras.Input((LOOKBACK, features)),
-            recurrent,
-            keras.layers.Dense(outputs, kernel_initializer="zeros"),
-        ]
-    )
+    seen = recurrent(window)
+    if direct:
+        seen = keras.layers.Concatenate()([seen, window[:, -1]])
+    dense = keras.layers.Dense(outputs, kernel_initializer="zeros")
+    return keras.Model(window, dense(seen))
 
 
 class Network:
@@ -43,9 +45,14 @@ class Network:
     """
 
     def __init__(
-        self, features: int, outputs: int, bidirectional: bool, loss
+        self,
+        features: int,
+        outputs: int,
+        bidirectional: bool,
+        direct: bool,
+        loss,
     ) -> None:
-        self.shape = features, outputs, bidirectional
+        self.shape = features, outputs, bidirectional, direct
         self.model = build_network(*self.shape)
         adam = keras.optimizers.Adam(LEARNING_RATE)
         adam.build(self.model.trainable_variables)
@@ -103,10 +110,10 @@ class Network:
 
 @lru_cache
 def compiled(
-    features: int, outputs: int, bidirectional: bool, loss
+    features: int, outputs: int, bidirectional: bool, direct: bool, loss
 ) -> Network:
     """The one network of a shape and loss in this process."""
-    return Network(features, outputs, bidirectional, loss)
+    return Network(features, outputs, bidirectional, direct, loss)
 
 
 def batches(
@@ -119,10 +126,10 @@ def batches(
 
     Memory holds the rows, never all windows. ``shuffle``: a seed.
     """
-    # Whole batches only, as above; a short history gets smaller ones. What
-    # is left over is left out evenly.
-    size = min(BATCH, max(1, len(origins) // 4))
-    whole = len(origins) // size * size
+    # Whole batches only, as above, in sizes that are powers of two; a short
+    # history gets smaller ones, as it needs as many steps to learn from.
+    size = min(BATCH, 2 ** int(np.log2(max(len(origins) / STEPS, 1))))
+    whole = len(origins) // size * size  # what is left over, evenly
     thinned = origins[np.linspace(0, len(origins) - 1, whole).astype(int)]
     data = tf.data.Dataset.from_tensor_slices(thinned)
     if shuffle is not None:

@@ -107,8 +107,9 @@ def check(prices: pd.DataFrame, where: str) -> pd.DataFrame:
     step = np.diff(prices.index.to_numpy())
     if (step <= np.timedelta64(0)).any():
         row = int(np.argmax(step <= np.timedelta64(0))) + 1
-        fault = "twice" if step[row - 1] == np.timedelta64(0) else "unsorted"
-        raise PriceError(f"{where}: {prices.index[row].date()} is {fault}")
+        twice = step[row - 1] == np.timedelta64(0)
+        fault = "is there twice" if twice else "is not in order"
+        raise PriceError(f"{where}: {prices.index[row].date()} {fault}")
     try:
         values = prices.astype(float)
     except (TypeError, ValueError) as error:
