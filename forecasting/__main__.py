@@ -1,6 +1,7 @@
 """The verdict from the command line: ``python -m forecasting --help``."""
 
 import argparse
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ EXAMPLES = """examples:
   python -m forecasting --data data --tickers NVDA TSM --folds 2 --out my.csv
   python -m forecasting --models GARCH LSTM --seeds 3 --jobs 4 --out my.csv
 """
-NETWORKS = ["LSTM", "BiLSTM"]
+NETWORKS = ["TextbookLSTM", "LSTM", "BiLSTM"]
 WAIT = 10  # seconds for a Dask cluster to answer
 
 
@@ -90,6 +91,7 @@ def main(argv: list[str] | None = None) -> int:
         (verdict.summary, out.with_name(f"{out.stem}-summary.csv")),
     ]:
         table.to_csv(path, index=False, float_format="%.6g")
+    shutil.rmtree(out.with_suffix(".parts"))
     print(brief(verdict.summary))
     print(f"\n{len(verdict.scores)} rows in {out}")
     return 0
@@ -126,8 +128,10 @@ def model(name: str):
     if name in BASELINES:
         return BASELINES[name]()
     # Not above: TensorFlow takes seconds to import, and is not always asked.
-    from forecasting.lstm import LSTMForecaster
+    from forecasting.lstm import LSTMForecaster, TextbookLSTM
 
+    if name == "TextbookLSTM":
+        return TextbookLSTM("close")
     return LSTMForecaster(bidirectional=name == "BiLSTM")
 
 

@@ -1,0 +1,278 @@
+"""Histories are read as written, and what is wrong is said in one line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import simulate
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecasting import __main__, evaluate, prices
+from forecasting.prices import PriceError, features, garman_klass
+
+ROOT = Path(__file__).resolve().parents[1]
+HISTORY = simulate.random_walk(800, seed=1)
+GOOD = prices.to_csv(HISTORY)
+
+
+def write(folder, text, ticker="AAA"):
+    path = folder / f"{ticker}.csv"
+    path.write_text(text)
+    return path
+
+
+def line(text, number, new):
+    """The text with one line (the header is 1) replaced."""
+    lines = text.splitlines()
+    lines[number - 1] = new
+    return "\n".join(lines) + "\n"
+
+
+def field(text, number, column, value):
+    """The text with one field of one line replaced."""
+    header, fields = (text.splitlines()[k].split(",") for k in (0, number - 1))
+    fields[header.index(column)] = value
+    return line(text, number, ",".join(fields))
+
+
+def swapped(text, first, second):
+    lines = text.splitlines()
+    return line(line(text, first, lines[second - 1]), second, lines[first - 1])
+
+
+def without(text, column):
+    table = pd.DataFrame([row.split(",") for row in text.splitlines()])
+    kept = table.loc[:, table.iloc[0] != column]
+    return "\n".join(",".join(row) for row in kept.to_numpy()) + "\n"
+
+
+def dated(number):
+    return GOOD.splitlines()[number - 1].split(",")[0]
+
+
+FAULTS = {
+    "missing column": (without(GOOD, "Close"), "no column Close"),
+    "no dates": (without(GOOD, "Date"), "no column Date"),
+    "unsorted": (swapped(GOOD, 30, 31), f"{dated(30)} is not in order"),
+    "duplicate": (
+        line(GOOD, 31, GOOD.splitlines()[29]),
+        f"{dated(30)} is there twice",
+    ),
+    "strange date": (
+        field(GOOD, 40, "Date", "05/01/2000"),
+        "line 40: Date is not YYYY-MM-DD: '05/01/2000'",
+    ),
+    "missing value": (
+        field(GOOD, 40, "High", ""),
+        f"{dated(40)}: High is not a finite number",
+    ),
+    "missing volume": (
+        field(GOOD, 40, "Volume", ""),
+        f"{dated(40)}: Volume is not a finite number",
+    ),
+    "infinite": (
+        field(GOOD, 40, "Low", "inf"),
+        f"{dated(40)}: Low is not a finite number",
+    ),
+    "zero price": (
+        field(GOOD, 40, "Close", "0"),
+        f"{dated(40)}: Close is not positive",
+    ),
+    "negative price": (
+        field(GOOD, 40, "Open", "-3.5"),
+        f"{dated(40)}: Open is not positive",
+    ),
+    "a word": (field(GOOD, 40, "Close", "n.a"), "not a number"),
+    "no rows": (GOOD.splitlines()[0] + "\n", "no rows"),
+    "empty file": ("", "not a readable CSV"),
+    "too few rows": (
+        "\n".join(GOOD.splitlines()[:600]) + "\n",
+        "AAA: 599 sessions, but 1 test folds need 672",
+    ),
+}
+
+
+def verdict(*arguments, timeout=120):
+    """``python -m forecasting`` as a user types it."""
+    return subprocess.run(
+        [sys.executable, "-m", "forecasting", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def refused(folder, *arguments):
+    """The one line that a refused command leaves on stderr."""
+    result = verdict("--data", folder, *arguments)
+    assert result.returncode == 1, result.stderr
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    (message,) = result.stderr.splitlines()
+    return message
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_csv_is_refused_naming_file_place_and_fault(fault, tmp_path):
+    text, expected = FAULTS[fault]
+    path = write(tmp_path, text)
+    with pytest.raises(PriceError) as error:
+        evaluate.fold_dates(prices.load_directory(tmp_path), 1)
+    message = str(error.value)
+    assert expected in message
+    assert "\n" not in message
+    if "sessions" not in expected:
+        assert message.startswith(path.as_posix())
+
+
+@pytest.mark.parametrize(
+    "fault", ["missing column", "unsorted", "duplicate", "missing value"]
+)
+def test_the_command_says_it_in_one_line(fault, tmp_path):
+    text, expected = FAULTS[fault]
+    write(tmp_path, GOOD, "FINE")
+    write(tmp_path, text)
+    message = refused(tmp_path, "--out", tmp_path / "verdict.csv")
+    assert message.startswith(str(tmp_path / "AAA.csv"))
+    assert message.endswith(expected)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "AAA.csv",
+        "FINE.csv",
+    ]
+
+
+def test_the_command_refuses_too_few_rows(tmp_path):
+    write(tmp_path, "\n".join(GOOD.splitlines()[:751]) + "\n")
+    out = tmp_path / "verdict.csv"
+    message = refused(tmp_path, "--models", "GARCH", "--out", out)
+    assert message == (
+        "AAA: 750 sessions, but 4 test folds need 1428; use fewer folds"
+    )
+    assert not out.with_suffix(".parts").exists()
+
+
+def test_the_command_refuses_what_is_not_there(tmp_path):
+    out = tmp_path / "verdict.csv"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert refused(empty, "--out", out) == (
+        f"{empty}: no CSV files; see data/README.md"
+    )
+    nowhere = tmp_path / "nowhere"
+    assert refused(nowhere, "--out", out) == f"{nowhere}: no such directory"
+    write(tmp_path, GOOD)
+    assert refused(tmp_path, "--tickers", "AAA", "BBB", "--out", out) == (
+        f"{tmp_path}: no BBB.csv; there are AAA"
+    )
+    assert refused(tmp_path, "--out", nowhere / "verdict.csv") == (
+        f"{nowhere}: no such directory for --out"
+    )
+    assert refused(tmp_path, "--out", empty) == (
+        f"{empty}: --out is a directory, not a file"
+    )
+
+
+def test_a_ticker_outside_every_test_fold_is_refused():
+    """Its last row lies before the folds that the other ticker sets."""
+    long = simulate.random_walk(2000, seed=2)
+    histories = {"LONG": long, "GONE": long[:900]}
+    with pytest.raises(PriceError, match="GONE: 900 rows, but no test fold"):
+        evaluate.fold_dates(histories, 2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--folds", "0"],
+        ["--seeds", "none"],
+        ["--jobs", "0"],
+        ["--models", "Oracle"],
+    ],
+)
+def test_senseless_options_are_refused(arguments, tmp_path, capsys):
+    write(tmp_path, GOOD)
+    options = ["--data", str(tmp_path), "--out", str(tmp_path / "v.csv")]
+    with pytest.raises(SystemExit) as exit_:
+        __main__.main([*options, *arguments])
+    assert exit_.value.code == 2
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .startswith(f"python -m forecasting: error: argument {arguments[0]}")
+    )
+
+
+def test_a_history_survives_its_csv(tmp_path):
+    path = write(tmp_path, GOOD)
+    read = prices.read_csv(path)
+    pd.testing.assert_frame_equal(
+        read, HISTORY, atol=1e-6, rtol=0, check_freq=False
+    )
+    assert prices.to_csv(read) == GOOD
+
+
+def test_the_users_file_is_found_before_the_snapshots(tmp_path, monkeypatch):
+    monkeypatch.delenv("FORECASTING_DATA")
+    monkeypatch.setattr(prices, "DATA", tmp_path)
+    snapshot = tmp_path / "snapshot"
+    snapshot.mkdir()
+    older = write(snapshot, GOOD)
+    assert prices.find("AAA") == older
+    newer = write(tmp_path, GOOD)
+    assert prices.find("AAA") == newer
+    assert prices.tickers() == ["AAA"]
+    with pytest.raises(PriceError, match="python scraper.py BBB"):
+        prices.find("BBB")
+
+
+def test_loading_says_which_file_and_up_to_when(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FORECASTING_DATA", str(tmp_path))
+    path = write(tmp_path, GOOD)
+    prices.load("AAA")
+    assert capsys.readouterr().out == (
+        f"{path.as_posix()}: 800 sessions, 2000-01-03 to 2003-01-24\n"
+    )
+
+
+def test_garman_klass_finds_the_variance_of_a_day():
+    """Five times as sharply as its squared move does.
+
+    Discrete steps miss the extremes by a little, hence the tolerance.
+    """
+    rng = np.random.default_rng(0)
+    days, steps, variance = 2000, 2000, 0.02**2
+    paths = rng.normal(0, np.sqrt(variance / steps), (days, steps))
+    paths = paths.cumsum(axis=1)
+    history = pd.DataFrame(
+        {
+            "Open": 1.0,
+            "High": np.exp(paths.max(axis=1).clip(0)),
+            "Low": np.exp(paths.min(axis=1).clip(max=0)),
+            "Close": np.exp(paths[:, -1]),
+        }
+    )
+    estimate = garman_klass(history)
+    assert estimate.mean() == pytest.approx(variance, rel=0.1)
+    assert np.var(paths[:, -1] ** 2) > 5 * np.var(estimate)
+
+
+@given(st.floats(1e-3, 1e5), st.integers(0, 10))
+def test_features_are_finite_and_know_no_currency(factor, seed):
+    history = simulate.garch_walk(80, seed)
+    expected = np.full(80, 0.02)
+    here = features(history, expected)
+    assert np.isfinite(here).all()
+    scaled = history.assign(
+        **{c: history[c] * factor for c in ("Open", "High", "Low", "Close")}
+    )
+    np.testing.assert_allclose(features(scaled, expected), here, atol=1e-6)
+
+
+def test_features_of_a_price_that_never_moves_are_finite():
+    flat = HISTORY * 0 + 25.0
+    assert np.isfinite(features(flat, np.full(len(flat), 1e-6))).all()
