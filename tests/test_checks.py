@@ -49,6 +49,32 @@ def up_to_now(x):
     return sum(padded[:, k : k + x.shape[1]] for k in range(3)) > 0
 
 
+def logistic(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def coupled(slip):
+    """The coupled LSTM of 2.3 with one slip in it."""
+
+    def step(x, h, c, W, U, b):
+        z_f, z_c, z_o = np.split(x @ W + h @ U + b, 3, axis=1)
+        f, o, c_tilde = logistic(z_f), logistic(z_o), np.tanh(z_c)
+        if slip == "candidate":
+            c_tilde = logistic(z_c)
+        i = {"gate": f, "uncoupled": 1}.get(slip, 1 - f)
+        c = i * c + f * c_tilde if slip == "swapped" else f * c + i * c_tilde
+        h = o * c if slip == "no tanh" else o * np.tanh(c)
+        return (c, h) if slip == "order" else (h, c)
+
+    return step
+
+
+def hand_set(w_i=20.0, b_i=-10.0, b_f=20.0, b_c=10.0, w_c=0.0):
+    """Weights of the counter of 2.5, right unless changed."""
+    W, b = np.array([[w_i, 0, w_c, 0]]), np.array([b_i, b_f, b_c, 0])
+    return W, np.zeros((1, 4)), b
+
+
 # Plausible wrong answers: the slips that a reader is likely to make.
 WRONG = {
     "1.1": [0, 1 / 6, 1 / 12, 0.8 / 12, 0.2 / 12, 0.6 / 12, 0.4 / 6, "1/30"],
@@ -69,6 +95,51 @@ WRONG = {
         ],
     ],
     "1.5": [0, 1, 1.25, 2, -1],
+    "2.1": [
+        (1.8, 0.8 * 1.8),  # no tanh
+        (1.8, np.tanh(1.8)),  # no output gate
+        (1.45, 0.8 * np.tanh(1.45)),  # input and forget gate swapped
+        (2.1, 0.8 * np.tanh(2.1)),  # the candidate not gated
+        (1.5 + 1 / 3, 0.8 * np.tanh(1.5 + 1 / 3)),  # candidate logistic
+        (0.757, 1.8),
+        1.8,
+    ],
+    "2.2": [
+        lambda k: 0.5 ** (1 / k),  # the gate
+        lambda k: np.log(2 ** (1 / k) - 1),  # the sign
+        lambda k: np.log(k - 1),  # decay to 1/e, roughly
+        lambda k: np.log(0.5) / k,
+        lambda k: 1.0,
+        5.9,
+    ],
+    "2.3": [
+        coupled("swapped"),
+        coupled("gate"),
+        coupled("uncoupled"),
+        coupled("candidate"),
+        coupled("no tanh"),
+        coupled("order"),
+    ],
+    "2.4": [
+        lambda f, o, c: f.prod(axis=1),
+        lambda f, o, c: o[:, -1] * f.prod(axis=1),
+        lambda f, o, c: o[:, -1] * (1 - np.tanh(c[:, -1]) ** 2),
+        lambda f, o, c: (o * (1 - np.tanh(c) ** 2) * f).prod(axis=1),
+        lambda f, o, c: (
+            o[:, -1] * (1 - np.tanh(c[:, -1]) ** 2) * f[:, 1:].prod(axis=1)
+        ),
+        lambda f, o, c: f,
+    ],
+    "2.5": [
+        hand_set(b_i=0.0),  # zeros are counted by halves
+        hand_set(b_f=1.0),  # the usual bias
+        hand_set(b_f=np.log(9)),  # f = 0.9
+        hand_set(b_c=0.0),  # nothing to add
+        hand_set(b_c=1.0),  # adds tanh(1)
+        hand_set(b_c=-10.0),  # counts down
+        (*hand_set()[:2], np.zeros((1, 4))),
+        [hand_set()[0]],
+    ],
     "3.1": [
         2 * 10_800,  # no dense layer
         2 * 10_800 + 51,  # dense layer on 50 inputs
@@ -122,6 +193,12 @@ def test_note_states_exactly_its_exercises(note):
     stated = re.findall(r"\*\*(\d\.\d)", section)
     assert stated == [n for n in CHECKERS if n[0] == note.stem[0]]
     assert 3 <= len(stated) <= 5
+
+
+def test_the_slips_are_what_is_wrong():
+    """Without its slip, each family of wrong answers is right."""
+    check("2.3", coupled(None))
+    check("2.5", hand_set())
 
 
 @pytest.mark.parametrize("number", CHECKERS)
