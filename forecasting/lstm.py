@@ -28,6 +28,9 @@ FEWEST = 250  # training rows of a ticker worth learning from
 # n / (n + 1008) of their average, with 1008 = (0.5 / √252)⁻².
 PRIOR_DAYS = 1008
 STUBBORNNESS = 1.0  # price of a location, against noise learnt by heart
+# Share of a learnt correction of scale and tails that is applied: what fits
+# the training years best is a little too much for the next.
+APPLIED = 0.75
 SIGMAS = 3.0  # standard errors a location must show on validation rows
 
 
@@ -120,6 +123,7 @@ class LSTMForecaster:
         base = _base(prices.loc[: self.fit_end], prices)
         rows = self.scaler.transform(_read(prices, base))
         output = self._network().run(self.weights, rows, origins)
+        output[:, HORIZONS:] *= APPLIED
         loc, log_scale, log_df = np.split(output, 3, axis=1)
         scale, df = base.scale[origins], base.df[origins]
         return Forecast(
