@@ -120,6 +120,7 @@ class LSTMForecaster:
 
     def predict(self, prices: pd.DataFrame, origins: np.ndarray) -> Forecast:
         """Forecast from the given rows of ``prices``, FIRST or later."""
+        prices = prices.iloc[: np.max(origins) + 1]  # nothing later is read
         base = _base(prices.loc[: self.fit_end], prices)
         rows = self.scaler.transform(_read(prices, base))
         output = self._network().run(self.weights, rows, origins)
@@ -215,6 +216,7 @@ class TextbookLSTM:
 
     def predict(self, prices: pd.DataFrame, origins: np.ndarray) -> Forecast:
         """Forecast from the given rows of ``prices``, FIRST or later."""
+        prices = prices.iloc[: np.max(origins) + 1]  # nothing later is read
         loc = self._called(prices, origins)
         return Forecast(
             loc,

@@ -1,0 +1,142 @@
+"""No forecast knows a row after its origin, no model a row after its fold."""
+
+import numpy as np
+import pytest
+import simulate
+
+from forecasting import networks
+from forecasting.baselines import BASELINES
+from forecasting.evaluate import fit_model, fold_dates
+from forecasting.lstm import LSTMForecaster, TextbookLSTM
+from forecasting.prices import features
+from forecasting.windows import BLOCK, HORIZONS
+
+HISTORY = simulate.garch_walk(900, seed=4)
+FITTED = 620  # rows the models are fitted on
+ORIGIN = 799  # last row they may know
+MODELS = {
+    **BASELINES,
+    "LSTM": LSTMForecaster,
+    "BiLSTM": lambda: LSTMForecaster(bidirectional=True),
+    "textbook close": lambda: TextbookLSTM("close"),
+    "textbook return": lambda: TextbookLSTM("return"),
+}
+
+
+def changed(history, first, value):
+    """The history with every field from row ``first`` on set or scaled."""
+    other = history.copy()
+    other.iloc[first:] = value(other.iloc[first:])
+    return other
+
+
+FUTURES = {
+    "moved": lambda rows: rows * np.linspace(1.01, 3, len(rows))[:, None],
+    "missing": lambda rows: rows * np.nan,
+    "absurd": lambda rows: rows * 0 - 1e30,
+    "infinite": lambda rows: rows * np.inf,
+}
+
+
+def futures(history, origin):
+    """Histories that agree up to a row, and in nothing after it."""
+    yield "deleted", history[: origin + 1]
+    yield "one row kept", history[: origin + 2]
+    for name, value in FUTURES.items():
+        yield name, changed(history, origin + 1, value)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_epochs():
+    """What a network may read does not depend on how long it learnt."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(networks, "EPOCHS", 2)
+        yield
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def model(request):
+    return MODELS[request.param]().fit({"S": HISTORY[:FITTED]})
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_no_row_after_the_origin_changes_a_forecast(model):
+    """Bit for bit, at the first, a middle and the last origin at once."""
+    origins = np.array([FITTED, 700, ORIGIN])
+    known = model.predict(HISTORY, origins)
+    for name, history in futures(HISTORY, ORIGIN):
+        other = model.predict(history, origins)
+        for part in ("loc", "scale", "df"):
+            np.testing.assert_array_equal(
+                getattr(other, part), getattr(known, part), name
+            )
+
+
+def test_the_last_row_does_change_the_models_that_read_it(model):
+    """The test above can fail: it sees what a forecast depends on."""
+    origins = np.array([FITTED, ORIGIN])
+    known = model.predict(HISTORY, origins)
+    other = model.predict(changed(HISTORY, ORIGIN, FUTURES["moved"]), origins)
+    same = [
+        np.array_equal(getattr(other, part), getattr(known, part))
+        for part in ("loc", "scale", "df")
+    ]
+    constant = type(model).__name__ in ("RandomWalk", "Drift")
+    assert all(same) == constant
+    for part in ("loc", "scale", "df"):
+        np.testing.assert_array_equal(
+            getattr(other, part)[0], getattr(known, part)[0]
+        )
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("future", ["deleted", "one row kept", *FUTURES])
+def test_no_feature_of_a_session_knows_a_later_one(future):
+    expected = np.full(len(HISTORY), 0.015)
+    known = features(HISTORY, expected)[: ORIGIN + 1]
+    history = dict(futures(HISTORY, ORIGIN))[future]
+    other = features(history, expected[: len(history)])[: ORIGIN + 1]
+    for column in range(known.shape[1]):
+        np.testing.assert_array_equal(other[:, column], known[:, column])
+
+
+def test_a_pooled_model_reads_no_ticker_from_the_test_fold_on():
+    """Bit-identical weights, scaler and trust, embargo rows perturbed too.
+
+    Three tickers whose histories begin and end on different dates.
+    """
+    long = simulate.garch_walk(1200, seed=5)
+    histories = {
+        "LONG": long,
+        "LATE": simulate.garch_walk(800, seed=6).set_axis(long.index[400:]),
+        "ENDED": simulate.garch_walk(1000, seed=7).set_axis(long.index[:1000]),
+    }
+    dates = fold_dates(histories, 1)[0]
+    embargo = long.index.get_loc(dates.test_start) - HORIZONS
+    assert embargo == 1200 - BLOCK - HORIZONS
+    known = fit_model(LSTMForecaster(), histories, dates)
+    for name in ("moved", "missing"):
+        perturbed = {
+            ticker: changed(
+                history,
+                history.index.searchsorted(long.index[embargo]),
+                FUTURES[name],
+            )
+            for ticker, history in histories.items()
+        }
+        other = fit_model(LSTMForecaster(), perturbed, dates)
+        for mine, theirs in zip(other.weights, known.weights, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+        np.testing.assert_array_equal(other.trust, known.trust)
+        np.testing.assert_array_equal(other.scaler.mean_, known.scaler.mean_)
+    earlier = {
+        ticker: changed(
+            history,
+            history.index.searchsorted(long.index[embargo - 1]),
+            FUTURES["moved"],
+        )
+        for ticker, history in histories.items()
+    }
+    other = fit_model(LSTMForecaster(), earlier, dates)
+    pairs = zip(other.weights, known.weights, strict=True)
+    assert not all(np.array_equal(a, b) for a, b in pairs)
