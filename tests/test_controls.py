@@ -1,0 +1,72 @@
+"""The whole pipeline on series whose best forecast is known.
+
+Two stocks of 2,000 sessions, the last year tested, one seed: where there is
+nothing to find nothing may be found, and what is there must be.
+"""
+
+import pytest
+import simulate
+
+from forecasting.baselines import BASELINES
+from forecasting.evaluate import POOLED, walk_forward
+from forecasting.lstm import LSTMForecaster
+
+
+def pooled(simulated, models):
+    """Pooled summary by model and horizon; all tests are on RandomWalk."""
+    histories = {f"S{seed}": simulated(2000, seed) for seed in (0, 1)}
+    summary = walk_forward(models, histories, folds=1, seeds=1).summary
+    return summary[summary["ticker"] == POOLED].set_index(["model", "horizon"])
+
+
+@pytest.fixture(scope="module")
+def constant():
+    return pooled(simulate.random_walk, {"LSTM": LSTMForecaster()})
+
+
+@pytest.fixture(scope="module")
+def clustered():
+    return pooled(simulate.garch_walk, {"LSTM": LSTMForecaster()})
+
+
+def test_no_network_beats_a_random_walk_of_constant_volatility(constant):
+    for kind in ("crps", "point"):
+        won = constant[f"dm_{kind}"] < 0
+        assert not (won & (constant[f"p_{kind}_holm"] < 0.05)).any()
+    lstm = constant.loc["LSTM"]
+    assert (lstm["crps_vs_rw"] > 0.99).all()
+    assert (lstm["theil_u"] > 0.99).all()
+
+
+def test_no_baseline_beats_a_random_walk_of_constant_volatility():
+    models = {name: model() for name, model in BASELINES.items()}
+    table = pooled(simulate.random_walk, models)
+    for kind in ("crps", "point"):
+        won = table[f"dm_{kind}"] < 0
+        assert not (won & (table[f"p_{kind}_holm"] < 0.05)).any()
+
+
+def test_the_networks_distribution_wins_where_volatility_clusters(clustered):
+    lstm = clustered.loc["LSTM"].loc[1]
+    assert lstm["against"] == "RandomWalk"
+    assert lstm["crps_vs_rw"] < 0.99
+    assert lstm["dm_crps"] < 0
+    assert lstm["p_crps_holm"] < 0.05
+
+
+def test_the_networks_point_does_not_win_where_only_volatility_clusters(
+    clustered,
+):
+    lstm = clustered.loc["LSTM"]
+    won = lstm["dm_point"] < 0
+    assert not (won & (lstm["p_point_holm"] < 0.05)).any()
+
+
+def test_the_networks_point_wins_where_returns_repeat():
+    """AR(1) with φ = 0.3: the best possible Theil's U is √(1 − φ²) ≈ 0.95."""
+    lstm = pooled(simulate.ar1_walk, {"LSTM": LSTMForecaster()}).loc["LSTM"]
+    tomorrow = lstm.loc[1]
+    assert 0.93 < tomorrow["theil_u"] < 0.985
+    assert tomorrow["dm_point"] < 0
+    assert tomorrow["p_point_holm"] < 0.05
+    assert (lstm["theil_u"] < 1.02).all()
