@@ -10,6 +10,7 @@ from pathlib import Path
 import joblib
 import pandas as pd
 
+from forecasting import plots
 from forecasting.baselines import BASELINES
 from forecasting.evaluate import POOLED, walk_forward
 from forecasting.prices import DATA, PriceError, load_directory
@@ -50,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         "there, for example tcp://host:8786; its workers need this package "
         "and --nthreads 1")  # fmt: skip
     add("--out", type=Path, required=True, metavar="FILE",
-        help="verdict CSV; FILE-summary.csv stands beside it")  # fmt: skip
+        help="verdict CSV; a summary and a figure join it")  # fmt: skip
     return options
 
 
@@ -91,6 +92,7 @@ def main(argv: list[str] | None = None) -> int:
         (verdict.summary, out.with_name(f"{out.stem}-summary.csv")),
     ]:
         table.to_csv(path, index=False, float_format="%.6g")
+    plots.verdict(verdict.summary).savefig(out.with_suffix(".png"))
     shutil.rmtree(out.with_suffix(".parts"))
     print(brief(verdict.summary))
     print(f"\n{len(verdict.scores)} rows in {out}")

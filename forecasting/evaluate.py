@@ -4,7 +4,9 @@
 """
 
 import copy
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -182,17 +184,16 @@ def run(
         files = {f: parts / _part(f, arguments[f]) for f in fits}
     done = {f: joblib.load(p) for f, p in files.items() if p.exists()}
     todo = [fit for fit in fits if fit not in done]
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    results = parallel(
-        joblib.delayed(_labelled)(fit, *arguments[fit]) for fit in todo
-    )
-    bar = tqdm(results, "fits", len(fits), initial=len(done), disable=None)
-    for fit, result in bar:
-        done[fit] = result
-        if fit in files:
-            temporary = files[fit].with_suffix(".tmp")
-            joblib.dump(result, temporary)
-            temporary.replace(files[fit])
+    tasks = [joblib.delayed(_labelled)(f, *arguments[f]) for f in todo]
+    with _quiet_workers():
+        results = joblib.Parallel(jobs, return_as="generator_unordered")(tasks)
+        bar = tqdm(results, "fits", len(fits), initial=len(done), disable=None)
+        for fit, result in bar:
+            done[fit] = result
+            if fit in files:
+                temporary = files[fit].with_suffix(".tmp")
+                joblib.dump(result, temporary)
+                temporary.replace(files[fit])
     return {fit: done[fit] for fit in fits}
 
 
@@ -208,6 +209,27 @@ def fit_model(
         model.seed = seed
     model.fit({t: p.loc[: dates.fit_end] for t, p in histories.items()})
     return model
+
+
+def fit_seeds(
+    model: Forecaster,
+    histories: dict[str, pd.DataFrame],
+    dates: Dates,
+    seeds: int,
+) -> list[Forecaster]:
+    """Copies of a model fitted before a fold, one per seed, in parallel."""
+    fit = joblib.delayed(fit_model)
+    tasks = [fit(model, histories, dates, seed) for seed in range(seeds)]
+    with _quiet_workers():
+        return joblib.Parallel(n_jobs=-1)(tasks)
+
+
+@contextmanager
+def _quiet_workers() -> Iterator[None]:
+    """Keep joblib from reporting a compiled network as a memory leak."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "A worker stopped", UserWarning)
+        yield
 
 
 def fit_predict(

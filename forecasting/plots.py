@@ -88,3 +88,39 @@ def intervals(
             label=f"{share} % interval",
         )
     ax.plot(dates, quantiles[0.5], color=color, label="median")
+
+
+def verdict(summary: pd.DataFrame) -> Figure:
+    """The pooled rows of a verdict's summary, models against RandomWalk."""
+    pooled = summary[summary["ticker"] == "pooled"]
+    models = list(pooled["model"].unique())[::-1]
+    fig, axes = plt.subplots(1, 2, figsize=(7.6, 3.2), sharey=True)
+    markers = {1: "o", 5: "s", 20: "^"}
+    shades = dict(zip(markers, ["black", GREEN, AMBER], strict=True))
+    for horizon, marker in markers.items():
+        rows = pooled[pooled["horizon"] == horizon].set_index("model")
+        for ax, column in zip(axes, ["theil_u", "crps_vs_rw"], strict=True):
+            ax.plot(
+                rows.loc[models, column],
+                models,
+                marker,
+                color=shades[horizon],
+                label=f"{horizon} ahead",
+            )
+    axes[0].set_xscale("log")
+    axes[0].set_xlabel("Theil's U (log scale)")
+    axes[0].set_title("Where does the close go?")
+    axes[1].set_xlabel("CRPS / random walk's CRPS")
+    axes[1].set_title("How far may it move?")
+    axes[1].set_xlim(right=1.06)
+    axes[1].legend(title="sessions", loc="lower right")
+    axes[0].set_ylabel("model")
+    for ax in axes:
+        ax.axvline(1, **STYLES["persistence"])
+    caption(
+        fig,
+        "Point forecasts and distribution forecasts, all tickers and folds",
+        "Left of the dotted line is better than tomorrow = today. What cannot "
+        "get there on the left can still get there on the right.",
+    )
+    return fig

@@ -1,0 +1,72 @@
+"""The README says what the committed results say."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from forecasting.evaluate import POOLED
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+COLUMNS = {
+    "U 1": ("theil_u", 1),
+    "CRPS 1": ("crps_vs_rw", 1),
+    "CRPS 5": ("crps_vs_rw", 5),
+    "CRPS 20": ("crps_vs_rw", 20),
+}
+LABELS = {
+    "as today (random walk)": "RandomWalk",
+    "random walk with drift": "Drift",
+    "EWMA volatility": "EWMA",
+    "250-session climatology": "Climatology",
+    "GARCH": "GARCH",
+    "textbook LSTM on prices": "TextbookLSTM",
+    "LSTM": "LSTM",
+    "BiLSTM": "BiLSTM",
+}
+
+
+def pooled():
+    summary = pd.read_csv(ROOT / "results" / "verdict-summary.csv")
+    rows = summary[summary["ticker"] == POOLED]
+    return rows.set_index(["model", "horizon"])
+
+
+def table():
+    """The README's table, ``{label: [cells]}``."""
+    rows = re.findall(r"(?m)^\| (.+) \|$", TEXT)
+    cells = [[c.strip(" *") for c in row.split("|")] for row in rows]
+    return {row[0]: row[1:] for row in cells if row[0] in LABELS}
+
+
+def test_the_table_has_every_model_of_the_verdict():
+    assert {LABELS[label] for label in table()} == set(
+        pooled().index.get_level_values("model")
+    )
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_the_table_says_what_the_verdict_says(label):
+    expected = [
+        f"{pooled().loc[(LABELS[label], horizon), column]:.3f}"
+        for column, horizon in COLUMNS.values()
+    ]
+    assert table()[label] == expected
+
+
+def test_the_baseline_stands_first():
+    assert next(iter(table())) == "as today (random walk)"
+
+
+def test_every_link_leads_somewhere():
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", TEXT)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_every_file_named_exists():
+    named = re.findall(r"(?m)^\| `([^`*]+)` \|", TEXT)
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).exists()] == []
