@@ -120,8 +120,9 @@ class LSTMForecaster:
 
     def predict(self, prices: pd.DataFrame, origins: np.ndarray) -> Forecast:
         """Forecast from the given rows of ``prices``, FIRST or later."""
+        past = prices.loc[: self.fit_end]
         prices = prices.iloc[: np.max(origins) + 1]  # nothing later is read
-        base = _base(prices.loc[: self.fit_end], prices)
+        base = _base(past, prices)
         rows = self.scaler.transform(_read(prices, base))
         output = self._network().run(self.weights, rows, origins)
         output[:, HORIZONS:] *= APPLIED

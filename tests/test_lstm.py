@@ -1,0 +1,204 @@
+"""The networks learn what is asked, from the training rows, repeatably."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import simulate
+from scipy import stats
+
+from forecasting import lstm, networks
+from forecasting.baselines import GARCH
+from forecasting.evaluate import walk_forward
+from forecasting.lstm import FIRST, LSTMForecaster, TextbookLSTM
+from forecasting.prices import PriceError
+from forecasting.windows import HORIZONS, LOOKBACK, validation_dates
+
+TESTS = Path(__file__).resolve().parent
+HISTORY = simulate.garch_walk(700, seed=8)
+LEARNT = 600
+ORIGINS = np.arange(LEARNT, 690)
+EPOCHS = 2
+
+
+def digest(forecast):
+    """One hash of every bit of a forecast."""
+    parts = (forecast.loc, forecast.scale, forecast.df)
+    return hashlib.sha256(b"".join(p.tobytes() for p in parts)).hexdigest()
+
+
+def forecast(seed, bidirectional=False):
+    model = LSTMForecaster(bidirectional, seed).fit({"S": HISTORY[:LEARNT]})
+    return model.predict(HISTORY, ORIGINS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_epochs():
+    """None of these properties depends on how long a network learns."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(networks, "EPOCHS", EPOCHS)
+        yield
+
+
+@pytest.fixture(scope="module")
+def model():
+    return LSTMForecaster(seed=3).fit({"S": HISTORY[:LEARNT]})
+
+
+def test_a_seed_always_trains_the_same_network(model):
+    """Whatever was trained in between; another seed trains another."""
+    first = digest(model.predict(HISTORY, ORIGINS))
+    assert digest(forecast(seed=4)) != first
+    assert digest(forecast(seed=3)) == first
+
+
+def test_another_process_trains_the_same_network(model):
+    code = (
+        "import test_lstm as t; t.networks.EPOCHS = t.EPOCHS; "
+        "print(t.digest(t.forecast(seed=3)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=TESTS,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == digest(model.predict(HISTORY, ORIGINS))
+
+
+def test_forecasts_do_not_depend_on_the_other_origins(model):
+    """One origin alone, or among more than a batch: the same bits."""
+    many = np.arange(300, 690)
+    among = model.predict(HISTORY, many)
+    for origin in (300, 555, 689):
+        alone = model.predict(HISTORY, np.array([origin]))
+        row = origin - 300
+        np.testing.assert_array_equal(alone.loc[0], among.loc[row])
+        np.testing.assert_array_equal(alone.scale[0], among.scale[row])
+
+
+def test_the_order_of_tickers_does_not_matter():
+    other = simulate.ar1_walk(640, seed=9)
+    histories = {"A": HISTORY[:LEARNT], "B": other[:LEARNT]}
+    first = LSTMForecaster().fit(histories)
+    second = LSTMForecaster().fit(dict(reversed(histories.items())))
+    for a, b in zip(first.weights, second.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_an_untrained_network_repeats_garch(model):
+    """Its output is zero; only the mean is trusted less."""
+    untrained = LSTMForecaster()
+    untrained.fit_end, untrained.scaler = model.fit_end, model.scaler
+    untrained.trust = np.ones(HORIZONS)
+    untrained.weights = networks.build_network(
+        *model._network().shape
+    ).get_weights()
+    mine = untrained.predict(HISTORY, ORIGINS)
+    garch = GARCH().fit({"S": HISTORY[:LEARNT]}).predict(HISTORY, ORIGINS)
+    np.testing.assert_allclose(mine.scale, garch.scale)
+    np.testing.assert_allclose(mine.df, garch.df)
+    assert (np.abs(mine.loc) <= np.abs(garch.loc)).all()
+    assert (mine.loc * garch.loc >= 0).all()
+
+
+def test_scalers_saw_the_training_rows_only():
+    """The moments of the rows up to the training end, not one row more."""
+    train_end, _ = validation_dates(HISTORY.index[:LEARNT])
+    past = HISTORY.loc[:train_end]
+    close = TextbookLSTM("close").fit({"S": HISTORY[:LEARNT]}).scaler
+    assert close.data_min_ == past["Close"].min()
+    assert close.data_max_ == past["Close"].max()
+    pooled = LSTMForecaster().fit({"S": HISTORY[:LEARNT]}).scaler
+    base = (
+        GARCH().fit({"S": past}).predict(HISTORY[:LEARNT], np.arange(LEARNT))
+    )
+    read = lstm.features(HISTORY[:LEARNT], base.scale[:, 0])
+    ends = [t for t in range(FIRST, LEARNT) if t + HORIZONS < len(past)]
+    np.testing.assert_allclose(pooled.mean_, read[ends].mean(axis=0))
+    np.testing.assert_allclose(pooled.scale_, read[ends].std(axis=0))
+
+
+def test_batches_pair_each_window_with_its_own_target():
+    rows = np.arange(400.0)[:, None]
+    targets = 1000 + rows
+    origins = np.arange(FIRST, 395)
+    seen = []
+    for windows, ahead in networks.batches(rows, targets, origins, shuffle=1):
+        assert windows.shape[1:] == (LOOKBACK, 1)
+        for window, target in zip(windows.numpy(), ahead.numpy(), strict=True):
+            end = int(target[0]) - 1000
+            expected = np.arange(end - LOOKBACK + 1, end + 1)
+            np.testing.assert_array_equal(window[:, 0], expected)
+            seen.append(end)
+    assert len(set(seen)) == len(seen) >= 0.9 * len(origins)
+    assert set(seen) <= set(origins.tolist())
+    assert seen != sorted(seen)
+
+
+def test_the_loss_is_scipys_student_t():
+    rng = np.random.default_rng(0)
+    shape = (7, HORIZONS)
+    moved, loc = rng.normal(size=shape), rng.normal(0, 0.2, shape)
+    df = rng.uniform(2.5, 30, shape)
+    log_scale, log_df = rng.normal(0, 0.3, (2, *shape))
+    law = stats.t(2.1 + (df - 2.1) * np.exp(log_df), loc, np.exp(log_scale))
+    price = lstm.STUBBORNNESS * loc**2
+    # The loss leaves out the constant log √π.
+    expected = -law.logpdf(moved) - np.log(np.pi) / 2 + price
+    loss = lstm.student_t_loss(
+        np.hstack([moved, df]), np.hstack([loc, log_scale, log_df])
+    )
+    np.testing.assert_allclose(loss, expected.mean(axis=1), rtol=1e-5)
+
+
+def test_trust_finds_the_slope_and_gives_noise_nothing():
+    rng = np.random.default_rng(0)
+    called = rng.normal(0, 0.1, (2000, HORIZONS))
+    noise = rng.normal(size=(2000, HORIZONS))
+    assert (lstm.trust(called, noise) == 0).mean() > 0.95
+    assert (lstm.trust(called, noise - 3 * called) == 0).all()
+    followed = lstm.trust(called, 0.1 * noise + 3 * called)
+    np.testing.assert_allclose(followed, 3, rtol=0.05)
+    assert (lstm.trust(0 * called, noise) == 0).all()
+
+
+def test_750_rows_are_enough_for_one_fold():
+    history = simulate.random_walk(750, seed=1)
+    models = {"LSTM": LSTMForecaster(), "close": TextbookLSTM("close")}
+    scores = walk_forward(models, {"S": history}, 1, 1).scores
+    assert np.isfinite(scores[["rmse", "crps", "cover_95"]]).all(axis=None)
+    assert set(scores["model"]) == {"RandomWalk", "LSTM", "close"}
+
+
+def test_too_few_rows_to_learn_from_are_refused():
+    with pytest.raises(PriceError, match="fewer than 250 rows"):
+        LSTMForecaster().fit({"S": HISTORY[:300]})
+
+
+def test_an_unknown_target_is_refused():
+    with pytest.raises(ValueError, match="close or return, not 'price'"):
+        TextbookLSTM("price")
+
+
+@pytest.mark.parametrize("target", ["close", "return"])
+def test_the_textbook_forecast_is_in_log_return(target):
+    """Its point forecast, as a close, is what its network put out."""
+    model = TextbookLSTM(target).fit({"S": HISTORY[:LEARNT]})
+    forecast = model.predict(HISTORY, ORIGINS)
+    closes = pd.Series(np.log(HISTORY["Close"].to_numpy()))
+    level = model._values(HISTORY)
+    scaled = model.scaler.transform(level)
+    output = model._network().run(model.weights, scaled, ORIGINS)
+    for k in (0, 40, 89):
+        path = model.scaler.inverse_transform(output[k][:, None])[:, 0]
+        if target == "close":
+            expected = np.log(path) - closes[ORIGINS[k]]
+        else:
+            expected = [sum(path[: h + 1]) for h in range(HORIZONS)]
+        np.testing.assert_allclose(forecast.loc[k], expected, atol=1e-9)
