@@ -94,8 +94,9 @@ def walk_forward(
     for ticker, prices in histories.items():
         mine = {
             (fit.name, fit.fold, fit.seed): result[ticker]
+            for name in models
             for fit, result in forecasts.items()
-            if ticker in result
+            if fit.name == name and ticker in result
         }
         frames.append(losses(ticker, prices, splits, mine))
     table = pd.concat(frames, ignore_index=True)

@@ -110,17 +110,17 @@ def verdict(summary: pd.DataFrame) -> Figure:
     axes[0].set_xscale("log")
     axes[0].set_xlabel("Theil's U (log scale)")
     axes[0].set_title("Where does the close go?")
+    axes[0].set_ylabel("model")
+    axes[0].legend(title="sessions", loc="upper right")
     axes[1].set_xlabel("CRPS / random walk's CRPS")
     axes[1].set_title("How far may it move?")
-    axes[1].set_xlim(right=1.06)
-    axes[1].legend(title="sessions", loc="lower right")
-    axes[0].set_ylabel("model")
+    axes[1].set_xlim(pooled["crps_vs_rw"].min() - 0.01, 1.07)
     for ax in axes:
         ax.axvline(1, **STYLES["persistence"])
     caption(
         fig,
         "Point forecasts and distribution forecasts, all tickers and folds",
-        "Left of the dotted line is better than tomorrow = today. What cannot "
-        "get there on the left can still get there on the right.",
+        "Left of the dotted line is better than tomorrow = today; what is "
+        "far worse lies outside on the right.",
     )
     return fig

@@ -70,3 +70,23 @@ def test_every_file_named_exists():
     named = re.findall(r"(?m)^\| `([^`*]+)` \|", TEXT)
     assert len(named) > 10
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_verdict_in_words_is_the_verdict_in_numbers():
+    rows = pooled()
+    lstm = [rows.loc[("LSTM", h)] for h in (1, 5, 20)]
+    assert {row["against"] for row in lstm} == {"GARCH"}
+    assert all(row["dm_crps"] < 0 for row in lstm)
+    assert lstm[0]["p_crps"] < 0.001
+    said = re.findall(r"p = (0\.\d+)", TEXT)
+    assert said == [
+        f"{p:.3f}"
+        for p in (
+            lstm[0]["p_point_holm"],
+            lstm[1]["p_crps"],
+            lstm[2]["p_crps"],
+        )
+    ]
+    networks = rows.loc[["LSTM", "BiLSTM", "TextbookLSTM"]]
+    gained = (networks["dm_point"] < 0) & (networks["p_point_holm"] < 0.05)
+    assert not gained.any()
