@@ -21,12 +21,21 @@ verdict: .venv/ready
 	$(BIN)/python -m forecasting --data data/snapshot \
 	  --out results/verdict.csv
 
+# Measure speed, growth and skill beside peers: tests/bench/README.md
+bench: .venv/ready .venv-bench/ready
+	$(BIN)/python tests/bench/bench.py .venv-bench/bin/python
+
 # Remove the environment, the caches and every study; data/ stays
 clean:
-	rm -rf .venv *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find results -mindepth 1 -maxdepth 1 ! -name 'verdict*' -exec rm -rf {} +
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	@touch $@
+
+.venv-bench/ready: tests/bench/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --requirement $<
 	@touch $@

@@ -1,0 +1,123 @@
+"""Train one network: ``training.py CONTENDER KIND FILE``.
+
+``data``: write what LSTMForecaster would train on to FILE, pooled over the
+four tickers of data/snapshot before their first test fold. ``study``: train
+its network on that. ``keras``: train the network of most tutorials on the
+same windows, loss and optimiser, with Keras's defaults. KIND: LSTM or BiLSTM.
+"""
+
+import json
+import sys
+import time
+
+import numpy as np
+
+from forecasting.backend import keras
+from forecasting.evaluate import fold_dates
+from forecasting.lstm import LSTMForecaster, student_t_loss
+from forecasting.networks import EPOCHS, PATIENCE, UNITS, batches
+from forecasting.prices import DATA, load_directory
+from forecasting.windows import LOOKBACK, make_windows
+
+
+class Recorder(LSTMForecaster):
+    """Learns nothing, but writes down what it was to learn from."""
+
+    def _network(self):
+        return self
+
+    def train(self, rows, targets, training, validation, seed):
+        rng = np.random.default_rng(0)
+        output = rng.normal(0, 0.3, (64, 3 * targets.shape[1] // 2))
+        truth = targets[training[:64]].astype(np.float32)
+        self.data = {
+            "rows": rows.astype(np.float32),
+            "targets": targets.astype(np.float32),
+            "training": training,
+            "validation": validation,
+            "units": UNITS,
+            "lookback": LOOKBACK,
+            "epochs": EPOCHS,
+            "patience": PATIENCE,
+            # By which a port of the loss can tell that it is one.
+            "truth": truth,
+            "output": output.astype(np.float32),
+            "loss": student_t_loss(truth, output.astype(np.float32)),
+        }
+        raise StopIteration
+
+
+class Clock(keras.callbacks.Callback):
+    """Seconds and validation loss of each epoch."""
+
+    def on_train_begin(self, logs=None):
+        self.epochs = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = time.perf_counter() - self.start
+        self.epochs.append([seconds, logs["val_loss"]])
+
+
+def study(data, kind):
+    """Windows an epoch, and the epochs, of the study's own training."""
+    clock = Clock()
+    network = LSTMForecaster(bidirectional=kind == "BiLSTM")._network()
+    fit = network.model.fit
+
+    def timed(*arguments, callbacks, **options):
+        return fit(*arguments, callbacks=[*callbacks, clock], **options)
+
+    network.model.fit = timed
+    parts = ["rows", "targets", "training", "validation"]
+    arrays = [data[part] for part in parts]
+    network.train(*arrays, seed=0)
+    return sum(len(y) for _, y in batches(*arrays[:3])), clock.epochs
+
+
+def plain(data, kind):
+    """The same of a plain Keras network on copied windows, batch 32."""
+    windows = make_windows(data["rows"], LOOKBACK)
+    x, y = (
+        [array[data[part] - shift] for part in ("training", "validation")]
+        for array, shift in [(windows, LOOKBACK - 1), (data["targets"], 0)]
+    )
+    keras.utils.set_random_seed(0)
+    layer = keras.layers.LSTM(UNITS)
+    if kind == "BiLSTM":
+        layer = keras.layers.Bidirectional(layer)
+    model = keras.Sequential(
+        [layer, keras.layers.Dense(data["output"].shape[1])]
+    )
+    model.compile("adam", student_t_loss)
+    clock = Clock()
+    model.fit(
+        x[0],
+        y[0],
+        validation_data=(x[1], y[1]),
+        epochs=EPOCHS,
+        callbacks=[keras.callbacks.EarlyStopping(patience=PATIENCE), clock],
+        verbose=0,
+    )
+    return len(y[0]), clock.epochs
+
+
+def main(contender, kind, file):
+    """Print windows an epoch and the epochs as JSON, or write the data."""
+    if contender == "data":
+        histories = load_directory(DATA / "snapshot")
+        end = fold_dates(histories, folds=4)[0].fit_end
+        recorder = Recorder()
+        try:
+            recorder.fit({t: p.loc[:end] for t, p in histories.items()})
+        except StopIteration:
+            np.savez(file, **recorder.data)
+        return
+    data = np.load(file)
+    print(json.dumps({"study": study, "keras": plain}[contender](data, kind)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
