@@ -12,8 +12,8 @@ from forecasting.prices import features
 from forecasting.windows import BLOCK, HORIZONS
 
 HISTORY = simulate.garch_walk(900, seed=4)
-FITTED = 620  # rows the models are fitted on
-ORIGIN = 799  # last row they may know
+FITTED = 780  # rows the models are fitted on
+ORIGIN = 869  # last row they may know
 MODELS = {
     **BASELINES,
     "LSTM": LSTMForecaster,
@@ -62,7 +62,7 @@ def model(request):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_no_row_after_the_origin_changes_a_forecast(model):
     """Bit for bit, at the first, a middle and the last origin at once."""
-    origins = np.array([FITTED, 700, ORIGIN])
+    origins = np.array([FITTED, 820, ORIGIN])
     known = model.predict(HISTORY, origins)
     for name, history in futures(HISTORY, ORIGIN):
         other = model.predict(history, origins)
@@ -105,15 +105,15 @@ def test_a_pooled_model_reads_no_ticker_from_the_test_fold_on():
 
     Three tickers whose histories begin and end on different dates.
     """
-    long = simulate.garch_walk(1200, seed=5)
+    long = simulate.garch_walk(700, seed=5)
     histories = {
         "LONG": long,
-        "LATE": simulate.garch_walk(800, seed=6).set_axis(long.index[400:]),
-        "ENDED": simulate.garch_walk(1000, seed=7).set_axis(long.index[:1000]),
+        "LATE": simulate.garch_walk(672, seed=6).set_axis(long.index[28:]),
+        "ENDED": simulate.garch_walk(500, seed=7).set_axis(long.index[:500]),
     }
     dates = fold_dates(histories, 1)[0]
     embargo = long.index.get_loc(dates.test_start) - HORIZONS
-    assert embargo == 1200 - BLOCK - HORIZONS
+    assert embargo == 700 - BLOCK - HORIZONS
     known = fit_model(LSTMForecaster(), histories, dates)
     for name in ("moved", "missing"):
         perturbed = {
