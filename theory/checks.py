@@ -6,6 +6,7 @@ the definitions, so that it can be read as a second solution.
 """
 
 import numpy as np
+import pandas as pd
 from cells import bilstm_forward, lstm_backward, lstm_forward, rnn_forward
 from tasks import random_rnn
 
@@ -349,3 +350,129 @@ def late_labels(answer):
 
 
 # Note 4
+
+
+@exercise("4.1")
+def crps_of_uniform(answer):
+    """CRPS in dollars of U(100, 104) when 101 comes."""
+    low, high, y = 100, 104, 101
+    x = low + (high - low) * (np.arange(100_000) + 0.5) / 100_000
+    gap = (x - low) / (high - low) - (x >= y)
+    expected = np.mean(gap**2) * (high - low)
+    hints = {
+        1.0: "that is the error of the median; the spread counts as well",
+        1.25: "that is E|X - y|; subtract half of E|X - X'|",
+        1.25 - 4 / 3: "half of E|X - X'|; a CRPS is never negative",
+        expected / 4: "in dollars: the interval is four dollars long",
+    }
+    for wrong, hint in hints.items():
+        expect(abs(answer - wrong) > 0.005, hint)
+    hint = "add up the squared gap left of 101 and right of it"
+    expect_close(answer, expected, hint)
+    return "an honest spread costs less than the point in its middle"
+
+
+@exercise("4.2")
+def dm_of_four_days(answer):
+    """DM with HLN of losses 1, 2, 0, 1 against 2, 4, 4, 6, h = 2."""
+    d = np.array([1, 2, 0, 1]) - np.array([2, 4, 4, 6])
+    n, h = len(d), 2
+    e = d - d.mean()
+    gamma = [e @ e / n, e[1:] @ e[:-1] / n]
+    shrink = np.sqrt((n + 1 - 2 * h + h * (h - 1) / n) / n)
+
+    def statistic(weight):
+        variance = gamma[0] + 2 * weight * gamma[1]
+        return d.mean() / np.sqrt(variance / n) * shrink
+
+    expected = statistic(1)
+    hints = {
+        -expected: "negative: the model has the lower losses",
+        expected / shrink: "that lacks the small-sample correction",
+        statistic(0): "forecasts over two sessions overlap: where is gamma_1?",
+        statistic(0.5): "the weight of gamma_1 is 1 here",
+    }
+    for wrong, hint in hints.items():
+        expect(abs(answer - wrong) > 0.005, hint)
+    hint = "start from d = -1, -2, -4, -5 and divide by n throughout"
+    expect_close(answer, expected, hint, rtol=0.005)
+    return "three standard errors shrink to less than two"
+
+
+@exercise("4.3")
+def holm_by_hand(answer):
+    """Holm's adjusted p-values of five, in the order given."""
+    p = np.array([0.02, 0.001, 0.022, 0.01, 0.4])
+    # by definition: the largest of the products up to the own rank
+    expected = [
+        min(1, max(q * np.sum(p >= q) for q in p if q <= own)) for own in p
+    ]
+    answer = np.asarray(answer, float)
+    if answer.shape == p.shape:
+        bonferroni = np.minimum(1, p * len(p))
+        hint = "that multiplies all by five, which is Bonferroni's method"
+        expect(not np.allclose(answer, bonferroni, rtol=0.01), hint)
+        products = [q * np.sum(p >= q) for q in p]
+        hint = "an adjusted p-value may not fall below that of a smaller p"
+        expect(not np.allclose(answer, products, rtol=0.01), hint)
+        hint = "these are the right values; give them in the order asked"
+        inverted = np.allclose(np.sort(answer), np.sort(expected), rtol=0.01)
+        right = np.allclose(answer, expected, rtol=0.01)
+        expect(right or not inverted, hint)
+    hint = "sort, multiply by 5, 4, 3, 2, 1, and let none fall"
+    expect_close(answer, expected, hint, rtol=1e-3)
+    return "two of five stay below 0.05; four did before"
+
+
+@exercise("4.4")
+def smoothed_walk(answer):
+    """Theil's U on a random walk smoothed by a mean of five.
+
+    A step of the smoothed walk is the mean of five shocks, and two
+    neighbouring steps share four of them.
+    """
+    kernel = np.ones(5) / 5
+    overlap = np.correlate(kernel, kernel, "full")
+    rho = overlap[5] / overlap[4]  # of neighbouring steps
+    expected = np.sqrt(1 - rho**2)
+    hints = {
+        rho: "that is the correlation of neighbouring steps",
+        1 - rho**2: "that is the ratio of squared errors",
+        1.0: "true of the walk itself; its smoothed steps are correlated",
+    }
+    for wrong, hint in hints.items():
+        expect(abs(answer - wrong) > 0.005, hint)
+    hint = "which share of its variance does the last step leave unexplained?"
+    expect_close(answer, expected, hint)
+    return "smoothing alone makes chance look forecastable"
+
+
+@exercise("4.5")
+def features_that_leak(answer):
+    """Letters of the features that depend on a later row."""
+    features = {
+        "A": lambda close: close.rolling(20).mean(),
+        "B": lambda close: close.rolling(5, center=True).mean(),
+        "C": lambda close: (close - close.min()) / (close.max() - close.min()),
+        "D": lambda close: close.ewm(halflife=10).std(),
+        "E": lambda close: close.pct_change().shift(-1),
+        "F": lambda close: close.pct_change().bfill(),
+        "G": lambda close: close.expanding().max(),
+    }
+    close = pd.Series(np.random.default_rng(0).uniform(90, 110, 60))
+    leaking = set()
+    for letter, feature in features.items():
+        for cut in range(1, len(close)):  # rows from here on are changed
+            changed = close.where(close.index < cut, 200 - close**1.01)
+            before, after = feature(close)[:cut], feature(changed)[:cut]
+            if not before.equals(after):
+                leaking.add(letter)
+    expect(isinstance(answer, str), "a string of letters is asked for")
+    given = set(answer)
+    hint = "the letters are A to G"
+    expect(bool(given) and given <= set(features), hint)
+    for letter in sorted(given - leaking):
+        expect(False, f"{letter} reads no later row")
+    missing = len(leaking - given)
+    expect(not missing, f"{missing} more of them read a later row")
+    return "one row read ahead, even in the first, is a leak"

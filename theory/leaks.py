@@ -1,0 +1,211 @@
+"""The leakage laboratory of note 4: one small LSTM, a leak at a time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from cells import bilstm_backward, bilstm_forward
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from training import (
+    adam,
+    initial_weights,
+    loss_and_gradients,
+    lstm_forward,
+    transpose,
+)
+
+from forecasting.windows import make_windows, walk_forward_dates
+
+LOOKBACK = 20  # sessions in a window
+UNITS, RATE, CLIP = 8, 0.03, 1.0  # as in note 2
+BATCH = 64
+UPDATES = 600
+EVERY = 30  # updates from one look at the validation rows to the next
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a network is given of a price history; arrays go by its rows.
+
+    ``close (n,)``: what is to be forecast. ``read (n,)``: the series in the
+    windows; ``target (n,)``: what the network is to say at each row; both
+    are log returns if ``returns``, else dollars. ``scaler``: fitted, serves
+    both. ``train, valid, test``: rows at which windows end.
+    """
+
+    returns: bool
+    close: np.ndarray
+    read: np.ndarray
+    target: np.ndarray
+    scaler: MinMaxScaler | StandardScaler
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+
+    def scaled(self) -> tuple[np.ndarray, np.ndarray]:
+        """Windows of what is read, and targets, both scaled.
+
+        ``(n - LOOKBACK + 1, LOOKBACK, 1)``, window k ending at row
+        k + LOOKBACK - 1, and ``(n, 1)``.
+        """
+        read, target = (
+            self.scaler.transform(series[:, None]).astype("float32")
+            for series in (self.read, self.target)
+        )
+        return make_windows(read, LOOKBACK), target
+
+    def dollars(self, output: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """A network's outputs at these rows as forecasts of the close."""
+        said = self.scaler.inverse_transform(output.reshape(-1, 1))
+        said = said.reshape(output.shape)
+        return self.close[rows] * np.exp(said) if self.returns else said
+
+
+def log_returns(close: np.ndarray) -> np.ndarray:
+    """Log return of each row, ``(n,)`` → ``(n,)``, the first one zero."""
+    return np.diff(np.log(close), prepend=np.log(close[0]))
+
+
+def honest(prices: pd.DataFrame, returns: bool) -> Task:
+    """A task without a leak, the last 252 sessions its test rows.
+
+    Closes are min-max scaled, as in most tutorials, returns standardised.
+    """
+    close = prices["Close"].to_numpy()
+    series = log_returns(close) if returns else close
+    dates = walk_forward_dates(prices.index, 1)[0]
+    rows = prices.index.get_indexer(dates)
+    train_end, valid_start, fit_end, test_start, test_end = rows
+    scaler = StandardScaler() if returns else MinMaxScaler()
+    return Task(
+        returns,
+        close,
+        series,
+        np.append(series[1:], np.nan),
+        scaler.fit(series[: train_end + 1, None]),
+        np.arange(LOOKBACK, train_end),  # the target is a row further
+        np.arange(valid_start, fit_end),
+        np.arange(test_start, test_end),
+    )
+
+
+def forecast(tasks: list[Task], seeds: int) -> list[np.ndarray]:
+    """Train an LSTM per task and seed → forecasts of its test rows.
+
+    All networks train side by side with the gradients of note 2. The
+    weights with the lowest loss on the validation rows count (early
+    stopping). Returns ``(seeds, rows)`` per task, in dollars.
+    """
+    teams = [task for task in tasks for _ in range(seeds)]
+    rngs = [np.random.default_rng(s) for _ in tasks for s in range(seeds)]
+    drawn = [_draw(rng) for rng in rngs]
+    weights = [np.stack(w).astype("float32") for w in zip(*drawn, strict=True)]
+    moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
+    best, kept = np.full(len(teams), np.inf), [w.copy() for w in weights]
+    data = [task.scaled() for task in teams]
+    for step in range(1, UPDATES + 1):
+        ends = [
+            rng.choice(task.train, BATCH)
+            for rng, task in zip(rngs, teams, strict=True)
+        ]
+        x, y = _batch(data, ends)
+        _, gradients = loss_and_gradients("lstm", weights, x, y)
+        adam(weights, gradients, moments, RATE, CLIP, step)
+        if step % EVERY:
+            continue
+        for k, task in enumerate(teams):
+            one = slice(k, k + 1)
+            x, y = _batch(data[one], [task.valid])
+            loss = np.mean((_answer(weights, one, x) - y) ** 2)
+            if loss < best[k]:
+                best[k] = loss
+                for old, new in zip(kept, weights, strict=True):
+                    old[k] = new[k]
+    out = []
+    for k, task in enumerate(tasks):
+        mine = slice(k * seeds, (k + 1) * seeds)
+        x, _ = _batch(data[mine], [task.test] * seeds)
+        output = _answer(kept, mine, x)[:, 0]
+        out.append(task.dollars(output, task.test))
+    return out
+
+
+def _draw(rng: np.random.Generator) -> tuple:
+    """Draw W, U, b, V, v of an LSTM as in note 2."""
+    return initial_weights(rng, "lstm", 1, UNITS, 1, 1.0, None, "")
+
+
+def _batch(data: list, ends: list) -> tuple[np.ndarray, np.ndarray]:
+    """Windows (T, s, 1, n) and targets (s, 1, n) at each task's rows."""
+    pairs = list(zip(data, ends, strict=True))
+    x = np.stack([windows[e - LOOKBACK + 1] for (windows, _), e in pairs])
+    y = np.stack([target[e] for (_, target), e in pairs])
+    return np.ascontiguousarray(x.transpose(2, 0, 3, 1)), transpose(y)
+
+
+def _answer(weights: list, which: slice, x: np.ndarray) -> np.ndarray:
+    """Outputs (s, 1, n) of some of the networks for windows (T, s, 1, n)."""
+    W, U, b, V, v = (w[which] for w in weights)
+    h, _ = lstm_forward(transpose(W) @ x + transpose(b), U)
+    return transpose(V) @ h[-1] + transpose(v)
+
+
+def forecast_every_step(
+    task: Task, seeds: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Train a BiLSTM with a target at every step of its window.
+
+    Returns forecasts in dollars ``(seeds, windows, LOOKBACK)`` and their
+    rows ``(windows, LOOKBACK)``; every step of a window is a test row.
+    """
+    x, target = task.scaled()
+    y = make_windows(target, LOOKBACK)
+    learnt, tested = (
+        rows[LOOKBACK - 1 :] - LOOKBACK + 1 for rows in (task.train, task.test)
+    )
+    output = []
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        W, U, b, V, v = zip(_draw(rng), _draw(rng), strict=True)
+        weights = [W[0], U[0], b[0], W[1], U[1], b[1]]
+        weights += [np.concatenate(V), v[0]]
+        moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
+        for step in range(1, UPDATES + 1):
+            k = rng.choice(learnt, BATCH)
+            said, gradient = _bilstm(weights, x[k])
+            gradients = gradient(2 * (said - y[k]) / y[k].size)
+            batch_of_one = ([a[None] for a in z] for z in (weights, gradients))
+            pairs = [(m[None], q[None]) for m, q in moments]  # views
+            adam(*batch_of_one, pairs, RATE, CLIP, step)
+        output.append(_bilstm(weights, x[tested])[0][:, :, 0])
+    rows = tested[:, None] + np.arange(LOOKBACK)
+    return task.dollars(np.array(output), rows), rows
+
+
+def _bilstm(weights: list, x: np.ndarray) -> tuple:
+    """Answers (n, T, 1), and a function from dL/danswers to gradients."""
+    W, U, b, W_back, U_back, b_back, V, v = weights
+    directions = (W, U, b[0]), (W_back, U_back, b_back[0])
+    h, cache = bilstm_forward(x, *directions)
+
+    def gradient(dy: np.ndarray) -> list:
+        g = bilstm_backward(dy @ V.T, cache)
+        both = [g[way] for way in ("forward", "backward")]
+        out = [a for way in both for a in (way["W"], way["U"], way["b"][None])]
+        dV = np.tensordot(h, dy, [(0, 1), (0, 1)])
+        return [*out, dV, dy.sum(axis=(0, 1))[None]]
+
+    return h @ V + v, gradient
+
+
+def theils_u(
+    close: np.ndarray, forecasts: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """RMSE over that of persistence, a number per seed.
+
+    ``forecasts (seeds, *rows.shape)`` of the close after each row.
+    """
+    axes = tuple(range(1, forecasts.ndim))
+    squared = (forecasts - close[rows + 1]) ** 2
+    naive = (close[rows] - close[rows + 1]) ** 2
+    return np.sqrt(squared.mean(axis=axes) / naive.mean())
