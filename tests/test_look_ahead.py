@@ -5,15 +5,16 @@ import pytest
 import simulate
 
 from forecasting import networks
-from forecasting.baselines import BASELINES
+from forecasting.baselines import BASELINES, GARCH
 from forecasting.evaluate import fit_model, fold_dates
 from forecasting.lstm import LSTMForecaster, TextbookLSTM
 from forecasting.prices import features
 from forecasting.windows import BLOCK, HORIZONS
 
-HISTORY = simulate.garch_walk(900, seed=4)
+HISTORY = simulate.garch_walk(1000, seed=4)
 FITTED = 780  # rows the models are fitted on
-ORIGIN = 869  # last row they may know
+MIDDLE = FITTED + GARCH.REFIT - 1  # at the next row GARCH is refitted
+ORIGIN = 949
 MODELS = {
     **BASELINES,
     "LSTM": LSTMForecaster,
@@ -61,8 +62,8 @@ def model(request):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_no_row_after_the_origin_changes_a_forecast(model):
-    """Bit for bit, at the first, a middle and the last origin at once."""
-    origins = np.array([FITTED, 820, ORIGIN])
+    """Bit for bit, whatever becomes of the rows after the last origin."""
+    origins = np.array([FITTED, MIDDLE, ORIGIN])
     known = model.predict(HISTORY, origins)
     for name, history in futures(HISTORY, ORIGIN):
         other = model.predict(history, origins)
@@ -70,6 +71,18 @@ def test_no_row_after_the_origin_changes_a_forecast(model):
             np.testing.assert_array_equal(
                 getattr(other, part), getattr(known, part), name
             )
+
+
+def test_no_row_between_two_origins_changes_the_earlier_forecast(model):
+    """Forecast together, the later origin's rows do not reach the others."""
+    origins = np.array([FITTED, MIDDLE, ORIGIN])
+    known = model.predict(HISTORY, origins)
+    history = changed(HISTORY, MIDDLE + 1, FUTURES["moved"])
+    other = model.predict(history, origins)
+    for part in ("loc", "scale", "df"):
+        np.testing.assert_array_equal(
+            getattr(other, part)[:2], getattr(known, part)[:2]
+        )
 
 
 def test_the_last_row_does_change_the_models_that_read_it(model):
