@@ -74,13 +74,14 @@ def staircase(p, level: float) -> Figure:
     """p-values (m,) in order, against the one bar and Holm's bars."""
     fig, ax = plt.subplots(figsize=(7.2, 3))
     rank = np.arange(1, len(p) + 1)
-    ax.plot(rank, np.sort(p), "o", color=BLUE, label="20 useless models")
-    ax.axhline(level, color=PINK, ls="--", label="0.05 for each")
-    bars = level / (len(p) + 1 - rank)
-    ax.step(rank, bars, where="mid", color=GREEN, label="Holm's bar")
+    ax.plot(rank, np.sort(p), "o", color=BLUE)
+    ax.axhline(level, color=PINK, ls="--")
+    ax.step(rank, level / (len(p) + 1 - rank), where="mid", color=GREEN)
+    ax.text(13, 0.3, "20 useless models", color=BLUE)
+    ax.text(13, level, f"{level} for each", color=PINK, va="bottom")
+    ax.text(13, 0.003, "Holm's bar", color=GREEN)
     ax.set(yscale="log", xlabel="rank of the p-value", ylabel="p-value")
     ax.set_xticks(rank[::3])
-    ax.legend(loc="upper right", bbox_to_anchor=(1, 0.86), ncols=3)
     return fig
 
 
