@@ -58,9 +58,9 @@ def matmul_rate():
     a = np.random.default_rng(0).random((1024, 1024), dtype=np.float32)
     seconds = []
     for _ in range(10):
-        start = time.perf_counter()
+        start = time.process_time()
         a @ a
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     return 2 * 1024**3 / np.median(seconds)
 
 

@@ -1,8 +1,9 @@
 """Train a peer: ``peer_training.py CONTENDER KIND FILE``.
 
-``torch``: nn.LSTM on the windows, loss and optimiser of training.py, batch
-32, without a DataLoader's overhead. ``neuralforecast``: its LSTM of the same
-size, on windows of the same rows' first column, with its own Student-t loss.
+``torch``: nn.LSTM in the network of training.py, on its windows with its loss
+and optimiser, batch 32, without a DataLoader's overhead.
+``neuralforecast``: its LSTM of the same size, on windows of the same rows'
+first column, with its own Student-t loss.
 """
 
 import json
@@ -18,18 +19,21 @@ BATCH = 32
 
 
 class Net(nn.Module):
-    """Windows ``(batch, lookback, features)`` → ``(batch, outputs)``."""
+    """The port of forecasting.networks.build_network."""
 
     def __init__(self, features, units, outputs, bidirectional):
         super().__init__()
         self.lstm = nn.LSTM(
             features, units, batch_first=True, bidirectional=bidirectional
         )
-        self.dense = nn.Linear(units * (1 + bidirectional), outputs)
+        seen = units * (1 + bidirectional) + features
+        self.dense = nn.Linear(seen, outputs)
+        nn.init.zeros_(self.dense.weight)
+        nn.init.zeros_(self.dense.bias)
 
     def forward(self, windows):
         _, (last, _) = self.lstm(windows)
-        return self.dense(torch.cat(tuple(last), dim=1))
+        return self.dense(torch.cat([*last, windows[:, -1]], dim=1))
 
 
 def student_t_loss(truth, output):
@@ -65,7 +69,7 @@ def train_torch(data, kind):
     adam = torch.optim.Adam(net.parameters())
     epochs, best = [], (np.inf, 0)
     for epoch in range(int(data["epochs"])):
-        start = time.perf_counter()
+        start = time.process_time()
         for ends in training[torch.randperm(len(training))].split(BATCH):
             adam.zero_grad()
             loss = student_t_loss(
@@ -79,7 +83,7 @@ def train_torch(data, kind):
                 for ends in validation.split(256)
             ]
         score = torch.cat(losses).mean().item()
-        epochs.append([time.perf_counter() - start, score])
+        epochs.append([time.process_time() - start, score])
         best = min(best, (score, epoch))
         if epoch - best[1] >= data["patience"]:
             break
@@ -98,7 +102,7 @@ def train_neuralforecast(data, kind):
         ticks = []
 
         def on_train_batch_end(self, *_):
-            self.ticks.append(time.perf_counter())
+            self.ticks.append(time.process_time())
 
     clock, rounds = Clock(), 6
     steps = len(data["training"]) // BATCH

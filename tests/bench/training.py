@@ -2,8 +2,8 @@
 
 ``data``: write what LSTMForecaster would train on to FILE, pooled over the
 four tickers of data/snapshot before their first test fold. ``study``: train
-its network on that. ``keras``: train the network of most tutorials on the
-same windows, loss and optimiser, with Keras's defaults. KIND: LSTM or BiLSTM.
+its network on that. ``keras``: train the same network with the same loss and
+optimiser by Keras's defaults, windows copied. KIND: LSTM or BiLSTM.
 """
 
 import json
@@ -15,7 +15,13 @@ import numpy as np
 from forecasting.backend import keras
 from forecasting.evaluate import fold_dates
 from forecasting.lstm import LSTMForecaster, student_t_loss
-from forecasting.networks import EPOCHS, PATIENCE, UNITS, batches
+from forecasting.networks import (
+    EPOCHS,
+    PATIENCE,
+    UNITS,
+    batches,
+    build_network,
+)
 from forecasting.prices import DATA, load_directory
 from forecasting.windows import LOOKBACK, make_windows
 
@@ -54,10 +60,10 @@ class Clock(keras.callbacks.Callback):
         self.epochs = []
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.start = time.perf_counter()
+        self.start = time.process_time()
 
     def on_epoch_end(self, epoch, logs=None):
-        seconds = time.perf_counter() - self.start
+        seconds = time.process_time() - self.start
         self.epochs.append([seconds, logs["val_loss"]])
 
 
@@ -78,19 +84,15 @@ def study(data, kind):
 
 
 def plain(data, kind):
-    """The same of a plain Keras network on copied windows, batch 32."""
+    """The same of the same network, as Keras trains by default."""
     windows = make_windows(data["rows"], LOOKBACK)
     x, y = (
         [array[data[part] - shift] for part in ("training", "validation")]
         for array, shift in [(windows, LOOKBACK - 1), (data["targets"], 0)]
     )
     keras.utils.set_random_seed(0)
-    layer = keras.layers.LSTM(UNITS)
-    if kind == "BiLSTM":
-        layer = keras.layers.Bidirectional(layer)
-    model = keras.Sequential(
-        [layer, keras.layers.Dense(data["output"].shape[1])]
-    )
+    shape = data["rows"].shape[1], data["output"].shape[1]
+    model = build_network(*shape, kind == "BiLSTM", True)
     model.compile("adam", student_t_loss)
     clock = Clock()
     model.fit(
