@@ -48,36 +48,36 @@ def caption(fig: Figure, title: str, text: str) -> None:
 
 
 def predicted_vs_actual(
-    ax: plt.Axes,
     actual: pd.Series,
     curves: dict[str, tuple[str, np.ndarray]],
+    title: str,
+    text: str,
 ) -> None:
-    """Draw closes and, on the dates they are for, the closes predicted.
+    """Show closes and, on the dates they are for, the closes predicted.
 
     ``curves``: ``{label: (role in STYLES, values)}``, values aligned with
     ``actual``.
     """
+    fig, ax = plt.subplots()
     ax.plot(actual, label="actual", **STYLES["actual"])
     for label, (role, values) in curves.items():
         ax.plot(actual.index, values, label=label, **STYLES[role])
-    ax.set_xlabel("session")
-    ax.set_ylabel("close (dollars)")
+    ax.set(xlabel="session", ylabel="close (dollars)")
     ax.legend()
+    caption(fig, title, text)
+    plt.show()
 
 
 def intervals(
-    ax: plt.Axes,
-    dates: pd.DatetimeIndex,
-    quantiles: dict[float, np.ndarray],
-    color: str = STYLES["LSTM"]["color"],
+    ax: plt.Axes, dates: pd.DatetimeIndex, quantiles: dict[float, np.ndarray]
 ) -> None:
     """Shade the central intervals of ``{level of a quantile: values}``.
 
     The median is a line; each pair of levels p and 1 − p a band, the wider
     the paler. Values may be prices or returns.
     """
+    color = STYLES["LSTM"]["color"]
     for low in sorted(p for p in quantiles if p < 0.5):
-        share = round(100 * (1 - 2 * low))
         ax.fill_between(
             dates,
             quantiles[low],
@@ -85,9 +85,44 @@ def intervals(
             color=color,
             alpha=0.18,
             linewidth=0,
-            label=f"{share} % interval",
+            label=f"{round(100 * (1 - 2 * low))} % interval",
         )
     ax.plot(dates, quantiles[0.5], color=color, label="median")
+
+
+def fan_chart(
+    actual: pd.Series,
+    dates: pd.DatetimeIndex,
+    quantiles: dict[float, np.ndarray],
+    title: str,
+    text: str,
+) -> None:
+    """Show closes and the intervals of closes forecast.
+
+    ``quantiles``: ``{level: values}`` on ``dates``, which may be those of
+    ``actual`` or later ones.
+    """
+    fig, ax = plt.subplots()
+    intervals(ax, dates, quantiles)
+    ax.plot(actual, label="actual", **STYLES["actual"] | {"linewidth": 1})
+    ax.set(xlabel="session", ylabel="close (dollars)")
+    ax.legend(loc="lower left", ncols=2)
+    caption(fig, title, text)
+    plt.show()
+
+
+def pit_histograms(
+    levels: dict[str, np.ndarray], title: str, text: str
+) -> None:
+    """Show at which quantile levels the closes came, ``{model: levels}``."""
+    fig, axes = plt.subplots(1, len(levels), sharey=True, figsize=(7.2, 3))
+    for ax, (name, pit) in zip(axes, levels.items(), strict=True):
+        ax.hist(pit, bins=np.linspace(0, 1, 11), color=SKY, edgecolor="white")
+        ax.axhline(len(pit) / 10, **STYLES["persistence"])
+        ax.set(title=name, xlabel="quantile level of the close that came")
+    axes[0].set_ylabel("sessions")
+    caption(fig, title, text)
+    plt.show()
 
 
 def verdict(summary: pd.DataFrame) -> Figure:
