@@ -15,7 +15,7 @@ import simulate
 from scipy import stats
 
 from forecasting import prices
-from forecasting.baselines import BASELINES, EWMA, Drift, RandomWalk
+from forecasting.baselines import BASELINES, Drift, RandomWalk
 from forecasting.evaluate import (
     ENSEMBLE,
     LEVELS,
