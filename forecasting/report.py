@@ -67,13 +67,17 @@ def verdict_table(summary: pd.DataFrame, ticker: str) -> pd.DataFrame:
 
 
 def in_words(summary: pd.DataFrame, ticker: str, model: str) -> list[str]:
-    """A model's CRPS beside the best classical model's, a line per horizon."""
+    """A model's CRPS beside the best classical model's, a line per horizon.
+
+    With p-values as adjusted by Holm; below 0.05 counts as reliable.
+    """
     chosen = (summary["ticker"] == ticker) & (summary["model"] == model)
     lines = []
     for row in summary[chosen].itertuples():
         sign = "lower" if row.dm_crps < 0 else "higher"
         sure = "reliably" if row.p_crps_holm < 0.05 else "not reliably"
-        p = "< 0.001" if row.p_crps < 0.001 else f"= {row.p_crps:.3f}"
+        adjusted = row.p_crps_holm
+        p = "< 0.001" if adjusted < 0.001 else f"= {adjusted:.3f}"
         lines.append(
             f"{model}, {row.horizon} ahead: CRPS {sure} {sign} than "
             f"{row.against}'s (DM {row.dm_crps:+.1f}, p {p})"
