@@ -1,7 +1,8 @@
 """Measure the study beside its peers and rewrite README.md: `make bench`.
 
-``bench.py PEERS``: PEERS is the Python of .venv-bench. Everything runs on
-one core, one after the other, as fits on many cores run one on each.
+``bench.py PEERS [PART ...]``: PEERS is the Python of .venv-bench; a PART is
+training, windows, growth or skill, and all by default. Everything runs on one
+core, one after the other, as fits on many cores run one on each.
 """
 
 import json
@@ -28,6 +29,7 @@ CONTENDERS = {
     "study": "this study",
     "keras": "plain Keras, batch 32",
     "torch": "torch.nn.LSTM, batch 32",
+    "torch-256": "torch.nn.LSTM, batch 256",
     "neuralforecast": "neuralforecast LSTM, batch 32",
 }
 CLOSE = 1.005  # a validation loss within 0.5 % counts as the same
@@ -177,14 +179,14 @@ def skill(peers):
         ]
         rows.append([model, *cells, f"{got['seconds'][model]:.1f}"])
     header = ["Model", "U 1", "U 5", "U 20", "CRPS 1", "CRPS 5", "CRPS 20"]
-    seconds = got["seconds"]
     hour = {
-        kind: f"{3600 * len(got['tickers']) / seconds[kind]:,.0f} of {kind}"
+        kind: f"{3600 * len(got['tickers']) / got['seconds'][kind]:,.0f}"
         for kind in ("LSTM", "BiLSTM")
     }
     text = f"Test rows: {' to '.join(got['dates'])}, "
-    text += f"{', '.join(got['tickers'])}. A core does "
-    text += f"{' or '.join(hour.values())} tickers × folds × seeds an hour."
+    text += f"{', '.join(got['tickers'])}.\n\nA core does {hour['LSTM']} "
+    text += "tickers × folds × seeds an hour with the LSTM, "
+    text += f"{hour['BiLSTM']} with the BiLSTM."
     return f"{table([*header, 'Seconds'], rows)}\n\n{text}"
 
 
@@ -203,20 +205,20 @@ def machine():
     )
 
 
-def main(peers):
+def main(peers, *parts):
     """Measure each part and put it between its marks in README.md."""
-    for part in (training, windows, growth, skill):
-        insert(part.__name__, part(peers))
+    for part in parts or ("training", "windows", "growth", "skill"):
+        insert(part, globals()[part](peers))
         insert("machine", machine())
 
 
 def insert(name, text):
     """Replace what stands between a part's marks in README.md."""
     readme = HERE / "README.md"
-    start, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
+    start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
     before, rest = readme.read_text().split(start)
     after = rest.split(end)[1]
-    readme.write_text(f"{before}{start}{text}{end}{after}")
+    readme.write_text(f"{before}{start}{text}\n{end}{after}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -48,7 +49,7 @@ def student_t_loss(truth, output):
     return (loss + loc**2).mean(dim=1)
 
 
-def train_torch(data, kind):
+def train_torch(data, kind, batch=BATCH):
     """Windows an epoch; seconds and validation loss of each epoch."""
     same = student_t_loss(
         *(torch.tensor(data[part]) for part in ("truth", "output"))
@@ -70,7 +71,7 @@ def train_torch(data, kind):
     epochs, best = [], (np.inf, 0)
     for epoch in range(int(data["epochs"])):
         start = time.process_time()
-        for ends in training[torch.randperm(len(training))].split(BATCH):
+        for ends in training[torch.randperm(len(training))].split(batch):
             adam.zero_grad()
             loss = student_t_loss(
                 targets[ends], net(rows[ends[:, None] + back])
@@ -134,7 +135,11 @@ def main(contender, kind, file):
     """Print the epochs as JSON."""
     for name in ("pytorch_lightning", "lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    train = {"torch": train_torch, "neuralforecast": train_neuralforecast}
+    train = {
+        "torch": train_torch,
+        "torch-256": partial(train_torch, batch=256),
+        "neuralforecast": train_neuralforecast,
+    }
     print(json.dumps(train[contender](np.load(file), kind)))
 
 

@@ -107,7 +107,7 @@ def main(python):
     )
     summary = summarise(table)
     pooled = summary[summary["ticker"] == POOLED]
-    columns = ["model", "horizon", "theil_u", "crps_vs_rw", "p_crps"]
+    columns = ["model", "horizon", "theil_u", "crps_vs_rw"]
     print(
         json.dumps(
             {
