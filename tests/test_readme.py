@@ -66,6 +66,13 @@ def test_every_link_leads_somewhere():
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+def test_the_speed_of_a_core_is_the_one_measured():
+    bench = (ROOT / "tests" / "bench" / "README.md").read_text("utf-8")
+    said = re.findall(r"\d,\d{3}", TEXT)
+    assert said
+    assert [number for number in said if number not in bench] == []
+
+
 def test_every_file_named_exists():
     named = re.findall(r"(?m)^\| `([^`*]+)` \|", TEXT)
     assert len(named) > 10
