@@ -25,6 +25,9 @@ def _quiet_stderr():
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with _quiet_stderr():
+    # TensorFlow carries a libcurl of its own. Whichever is loaded first
+    # serves both, and with TensorFlow's yfinance could download nothing.
+    import curl_cffi  # noqa: F401, I001
     import keras
     import tensorflow as tf
 

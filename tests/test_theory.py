@@ -15,11 +15,11 @@ THEORY = Path(__file__).resolve().parents[1] / "theory"
 sys.path.insert(0, str(THEORY))
 
 import cells  # noqa: E402
-import keras  # noqa: E402
-import tensorflow as tf  # noqa: E402
 import training  # noqa: E402
 from checks import Wrong, check  # noqa: E402
 from tasks import adding_problem, random_rnn  # noqa: E402
+
+from forecasting.backend import keras, tf  # noqa: E402
 
 SHAPES = [(1, 1, 1, 1), (3, 7, 2, 5), (2, 30, 4, 3)]  # n, T, d, h
 MERGES = ["concat", "sum", "ave", "mul"]
