@@ -10,7 +10,6 @@ import sys
 import time
 import tracemalloc
 from datetime import date, timedelta
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +23,6 @@ from forecasting import prices
 
 ROOT = Path(__file__).resolve().parents[1]
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
-
-
-@pytest.fixture
-def yahoo(monkeypatch):
-    with upstream.impatient(monkeypatch) as yahoo:
-        yield yahoo
-
-
-@pytest.fixture
-def scrape(yahoo, tmp_path, capsys):
-    return partial(upstream.run, yahoo, tmp_path, capsys)
 
 
 def good(symbol="AAPL", rows=500) -> bytes:

@@ -12,22 +12,6 @@ import scraper
 from forecasting import prices
 
 
-@pytest.fixture
-def yahoo(monkeypatch):
-    with upstream.impatient(monkeypatch) as yahoo:
-        yield yahoo
-
-
-@pytest.fixture
-def scrape(yahoo, tmp_path, capsys):
-    return partial(upstream.run, yahoo, tmp_path, capsys)
-
-
-@pytest.fixture
-def csv(tmp_path):
-    return tmp_path / "AAPL.csv"
-
-
 def good(symbol="AAPL", rows=500) -> bytes:
     return prices.to_csv(upstream.snapshot(symbol, rows)).encode()
 

@@ -2,7 +2,6 @@
 
 import copy
 import json
-from functools import partial
 
 import exchange_calendars
 import hypothesis.strategies as st
@@ -19,22 +18,6 @@ from forecasting import prices
 ROWS = 500
 HISTORY = upstream.snapshot("AAPL", ROWS)
 DAY = 86400
-
-
-@pytest.fixture
-def yahoo(monkeypatch):
-    with upstream.impatient(monkeypatch) as yahoo:
-        yield yahoo
-
-
-@pytest.fixture
-def scrape(yahoo, tmp_path, capsys):
-    return partial(upstream.run, yahoo, tmp_path, capsys)
-
-
-@pytest.fixture
-def csv(tmp_path):
-    return tmp_path / "AAPL.csv"
 
 
 def parts(yahoo):
