@@ -80,9 +80,12 @@ class Network:
         stop = keras.callbacks.EarlyStopping(
             patience=PATIENCE, restore_best_weights=True
         )
+        # A short history gets smaller batches (powers of two), as it needs
+        # as many steps to learn from.
+        size = min(BATCH, 2 ** int(np.log2(max(len(training) / STEPS, 1))))
         self.model.fit(
-            batches(rows, targets, training, shuffle=seed),
-            validation_data=batches(rows, targets, validation),
+            batches(rows, targets, training, size, shuffle=seed),
+            validation_data=batches(rows, targets, validation, size),
             epochs=EPOCHS,
             shuffle=False,  # the batches are shuffled already
             callbacks=[stop],
@@ -120,26 +123,36 @@ def batches(
     rows: np.ndarray,
     targets: np.ndarray,
     origins: np.ndarray,
+    size: int,
     shuffle: int | None = None,
 ) -> tf.data.Dataset:
     """Batches of windows that end at ``origins``, cut as they are needed.
 
-    Memory holds the rows, never all windows. ``shuffle``: a seed.
+    Memory holds the rows, never all windows. ``shuffle``: a seed; the order
+    is then another one in every epoch.
     """
-    # Whole batches only, as above, in sizes that are powers of two; a short
-    # history gets smaller ones, as it needs as many steps to learn from.
-    size = min(BATCH, 2 ** int(np.log2(max(len(origins) / STEPS, 1))))
-    whole = len(origins) // size * size  # what is left over, evenly
-    thinned = origins[np.linspace(0, len(origins) - 1, whole).astype(int)]
-    data = tf.data.Dataset.from_tensor_slices(thinned)
-    if shuffle is not None:
-        data = data.shuffle(whole, seed=shuffle)
+    # Whole batches only, as above; what is left over is dropped evenly.
+    size = min(size, len(origins))
+    steps = len(origins) // size
+    kept = np.linspace(0, len(origins) - 1, steps * size).astype(int)
+    ends = tf.constant(origins[kept])
     rows = tf.constant(rows, tf.float32)
     targets = tf.constant(targets, tf.float32)
     back = tf.range(1 - LOOKBACK, 1, dtype=tf.int64)
+
+    def deal(epoch: tf.Tensor) -> tf.Tensor:
+        return tf.random.experimental.stateless_shuffle(ends, [0, epoch])
 
     def cut(ends: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         at = ends[:, None] + back
         return tf.gather(rows, at), tf.gather(targets, ends)
 
-    return data.batch(size, drop_remainder=True).map(cut).prefetch(2)
+    data = tf.data.Dataset.from_tensors(ends)
+    if shuffle is not None:
+        # Not Dataset.shuffle, which keeps 250 bytes for every window.
+        epochs = tf.data.Dataset.random(
+            shuffle, rerandomize_each_iteration=True
+        )
+        data = epochs.take(1).map(deal)
+    data = data.rebatch(size).map(cut).prefetch(2)
+    return data.apply(tf.data.experimental.assert_cardinality(steps))

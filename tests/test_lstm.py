@@ -128,33 +128,67 @@ def test_batches_pair_each_window_with_its_own_target():
     rows = np.arange(400.0)[:, None]
     targets = 1000 + rows
     origins = np.arange(FIRST, 395)
-    seen = []
-    for windows, ahead in networks.batches(rows, targets, origins, shuffle=1):
-        assert windows.shape[1:] == (LOOKBACK, 1)
-        for window, target in zip(windows.numpy(), ahead.numpy(), strict=True):
-            end = int(target[0]) - 1000
-            expected = np.arange(end - LOOKBACK + 1, end + 1)
-            np.testing.assert_array_equal(window[:, 0], expected)
-            seen.append(end)
-    assert len(set(seen)) == len(seen) >= 0.9 * len(origins)
-    assert set(seen) <= set(origins.tolist())
-    assert seen != sorted(seen)
+    batches = networks.batches(rows, targets, origins, 64, shuffle=1)
+    epochs = []
+    for _ in range(2):
+        seen = []
+        for windows, ahead in batches:
+            assert windows.shape == (64, LOOKBACK, 1)
+            for window, target in zip(
+                windows.numpy(), ahead.numpy(), strict=True
+            ):
+                end = int(target[0]) - 1000
+                expected = np.arange(end - LOOKBACK + 1, end + 1)
+                np.testing.assert_array_equal(window[:, 0], expected)
+                seen.append(end)
+        assert len(set(seen)) == len(seen) == len(origins) // 64 * 64
+        assert set(seen) <= set(origins.tolist())
+        epochs.append(seen)
+    assert sorted(epochs[0]) == sorted(epochs[1])
+    assert len({tuple(seen) for seen in [*epochs, sorted(epochs[0])]}) == 3
 
 
-def test_the_loss_is_scipys_student_t():
+def test_fewer_windows_than_a_batch_are_one_batch():
+    rows = np.arange(100.0)[:, None]
+    (batch,) = networks.batches(rows, rows, np.arange(80, 90), 64)
+    np.testing.assert_array_equal(batch[1][:, 0], np.arange(80, 90))
+
+
+def test_the_loss_is_two_likelihoods_of_scipy():
+    """Student-t for the return, a Gaussian of the ranged variance: up to
+    constants, so differences of losses are compared."""
     rng = np.random.default_rng(0)
     shape = (7, HORIZONS)
     moved, loc = rng.normal(size=shape), rng.normal(0, 0.2, shape)
-    df = rng.uniform(2.5, 30, shape)
-    log_scale, log_df = rng.normal(0, 0.3, (2, *shape))
-    law = stats.t(2.1 + (df - 2.1) * np.exp(log_df), loc, np.exp(log_scale))
-    price = lstm.STUBBORNNESS * loc**2
-    # The loss leaves out the constant log √π.
-    expected = -law.logpdf(moved) - np.log(np.pi) / 2 + price
-    loss = lstm.student_t_loss(
-        np.hstack([moved, df]), np.hstack([loc, log_scale, log_df])
-    )
-    np.testing.assert_allclose(loss, expected.mean(axis=1), rtol=1e-5)
+    ranged, df = rng.uniform(0.1, 3, shape), rng.uniform(2.5, 30, shape)
+    log_scale = rng.normal(0, 0.3, shape)
+
+    def cost(loc, log_scale):
+        scale = np.exp(log_scale)
+        student_t = stats.t(df, loc, scale).logpdf(moved)
+        gaussian = stats.norm(0, scale).logpdf(np.sqrt(ranged))
+        price = lstm.STUBBORNNESS * loc**2
+        return (price - student_t - gaussian).mean(axis=1)
+
+    def loss(*output):
+        truth = np.hstack([moved, ranged, df])
+        return lstm.correction_loss(truth, np.hstack(output)).numpy()
+
+    zero = np.zeros(shape)
+    expected = cost(loc, log_scale) - cost(zero, zero)
+    got = loss(loc, log_scale) - loss(zero, zero)
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+def test_ranges_are_learnt_as_one_on_average():
+    """Whatever their bias against close-to-close variance."""
+    base = GARCH().fit({"S": HISTORY}).predict(HISTORY, np.arange(690))
+    learnt = np.arange(FIRST, 600)
+    wide = HISTORY.assign(High=HISTORY["High"] * 1.01)
+    for history in (HISTORY, wide, HISTORY * 0 + 25.0):
+        truth = lstm._truth(history[:690], base, learnt)
+        ranged = np.split(truth, 3, axis=1)[1]
+        np.testing.assert_allclose(ranged[learnt].mean(axis=0), 1)
 
 
 def test_trust_finds_the_slope_and_gives_noise_nothing():

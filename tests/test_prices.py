@@ -276,3 +276,16 @@ def test_features_are_finite_and_know_no_currency(factor, seed):
 def test_features_of_a_price_that_never_moves_are_finite():
     flat = HISTORY * 0 + 25.0
     assert np.isfinite(features(flat, np.full(len(flat), 1e-6))).all()
+
+
+def test_session_variance_is_the_variance_of_the_path():
+    """Range and gap of a Brownian path, a fifth of it overnight."""
+    rng = np.random.default_rng(0)
+    steps = rng.normal(0, 0.02 * np.sqrt(0.8 / 2000), (2000, 2000))
+    steps[:, 0] = rng.normal(0, 0.02 * np.sqrt(0.2), 2000)
+    path = np.exp(np.cumsum(steps.ravel()).reshape(steps.shape))
+    ends = {"Open": path[:, 0], "Close": path[:, -1]}
+    extremes = {"High": path.max(axis=1), "Low": path.min(axis=1)}
+    history = pd.DataFrame(ends | extremes)
+    mean = prices.session_variance(history).mean()
+    assert mean == pytest.approx(0.02**2, rel=0.08)

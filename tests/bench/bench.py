@@ -2,7 +2,7 @@
 
 ``bench.py PEERS [PART ...]``: PEERS is the Python of .venv-bench; a PART is
 training, windows, growth or skill, and all by default. Everything runs on one
-core, one after the other, as fits on many cores run one on each.
+core, one after the other; training runs again on all cores.
 """
 
 import json
@@ -16,9 +16,8 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
+# Before NumPy, whose own products are timed on one core.
 os.environ["OMP_NUM_THREADS"] = "1"
-if hasattr(os, "sched_setaffinity"):  # children inherit it
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 import time  # noqa: E402
 
@@ -32,21 +31,46 @@ CONTENDERS = {
     "torch-256": "torch.nn.LSTM, batch 256",
     "neuralforecast": "neuralforecast LSTM, batch 32",
 }
+CPU, WALL = 1, 2  # where an epoch's seconds are, after its loss
 CLOSE = 1.005  # a validation loss within 0.5 % counts as the same
 
 
-def measured(python, script, *arguments):
-    """What a script of this folder prints as JSON in its last line."""
+def cores():
+    """The processor's cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count()))
+
+
+CORES = cores()
+
+
+def measured(python, script, *arguments, copies=1, threads=1):
+    """What a script of this folder prints as JSON in its last line.
+
+    A list of that where several copies run at once. ``threads``: how many
+    cores they share.
+    """
     print(script, *arguments, flush=True)
-    done = subprocess.run(
-        [python, HERE / script, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
+    if hasattr(os, "sched_setaffinity"):  # children inherit it
+        os.sched_setaffinity(0, CORES[-threads:])
+    running = [
+        subprocess.Popen(
+            [python, HERE / script, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": str(threads // copies)},
+        )
+        for _ in range(copies)
+    ]
+    printed = []
+    for run in running:
+        out, errors = run.communicate()
+        if run.returncode:
+            raise SystemExit(errors)
+        printed.append(json.loads(out.splitlines()[-1]))
+    return printed if copies > 1 else printed[0]
 
 
 def table(header, rows):
@@ -77,27 +101,34 @@ def training(peers):
         )
         data = np.load(file)
         for kind in ("LSTM", "BiLSTM"):
-            runs = {}
+            alone, together = {}, {}
             for name in CONTENDERS:
                 if name == "neuralforecast" and kind == "BiLSTM":
                     continue  # it has none
                 own = name in ("study", "keras")
-                runs[name] = measured(
+                script = (
                     sys.executable if own else peers,
                     "training.py" if own else "peer_training.py",
                     *(name, kind, file),
                 )
-            rows += training_rows(kind, runs)
+                alone[name] = measured(*script)
+                # The study trains one seed a core, the others one on all.
+                copies = len(CORES) if name == "study" else 1
+                runs = measured(*script, copies=copies, threads=len(CORES))
+                runs = runs if copies > 1 else [runs]
+                together[name] = sum(speed(run, WALL) for run in runs)
+            rows += training_rows(kind, alone, together)
             inputs = data["rows"].shape[1] + data["units"]
             cells = data["lookback"] * 4 * data["units"] * inputs
             operations = 2 * 3 * cells * (2 if kind == "BiLSTM" else 1)
             floor = rate / operations
-            ours = speed(runs["study"])
+            ours = speed(alone["study"])
             rows.append(
                 [kind, "arithmetic floor", f"{floor:,.0f}"]
-                + [f"{ours / floor:.2f}", "", ""]
+                + [f"{ours / floor:.2f}", "", "", "", ""]
             )
-    header = ["Network", "Trained by", "Windows/s", "Study is × faster"]
+    header = ["Network", "Trained by", "Windows/s, one core", "Study is ×"]
+    header += [f"Windows/s, {len(CORES)} cores", "Study is ×"]
     header += ["Validation loss", "Seconds to the study's loss"]
     sizes = f"{len(data['training']):,} windows of {data['lookback']} × "
     sizes += f"{data['rows'].shape[1]}, {data['units']} units; large "
@@ -105,31 +136,32 @@ def training(peers):
     return f"{table(header, rows)}\n\n{sizes}"
 
 
-def training_rows(kind, runs):
+def training_rows(kind, alone, together):
     """Rows of the table for one kind of network."""
-    ours = speed(runs["study"])
-    best = min(loss for _, loss in runs["study"][1])
+    best = min(loss for loss, *_ in alone["study"][1])
     rows = []
-    for name, run in runs.items():
-        losses = [loss for _, loss in run[1]]
+    for name, run in alone.items():
+        losses = [loss for loss, *_ in run[1]]
         loss = reached = "its own"
         if None not in losses:
             loss = f"{min(losses):.4f} ({min(losses) / best - 1:+.1%})"
-            epoch = np.median([s for s, _ in run[1][1:]])
+            epoch = np.median([epoch[CPU] for epoch in run[1][1:]])
             there = [k for k, v in enumerate(losses) if v <= CLOSE * best]
             reached = f"{(there[0] + 1) * epoch:.1f}" if there else "never"
-        times = f"{ours / speed(run):.1f}"
         rows.append(
-            [kind, CONTENDERS[name], f"{speed(run):,.0f}", times]
+            [kind, CONTENDERS[name], f"{speed(run):,.0f}"]
+            + [f"{speed(alone['study']) / speed(run):.1f}"]
+            + [f"{together[name]:,.0f}"]
+            + [f"{together['study'] / together[name]:.1f}"]
             + [loss, reached]
         )
     return rows
 
 
-def speed(run):
+def speed(run, clock=CPU):
     """Windows a second: the median epoch, the first (it compiles) not."""
     windows, epochs = run
-    return windows / np.median([seconds for seconds, _ in epochs[1:]])
+    return windows / np.median([epoch[clock] for epoch in epochs[1:]])
 
 
 def windows(_):
@@ -200,7 +232,7 @@ def machine():
     pins = (HERE / "requirements.txt").read_text()
     theirs = [" ".join(p) for p in re.findall(r"^(\w+)==(\S+)", pins, re.M)]
     return (
-        f"{date.today()}, {processor}, one core, Python "
+        f"{date.today()}, {processor}, {len(CORES)} cores, Python "
         f"{platform.python_version()}, {', '.join(ours + theirs)}."
     )
 

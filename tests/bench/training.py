@@ -14,14 +14,8 @@ import numpy as np
 
 from forecasting.backend import keras
 from forecasting.evaluate import fold_dates
-from forecasting.lstm import LSTMForecaster, student_t_loss
-from forecasting.networks import (
-    EPOCHS,
-    PATIENCE,
-    UNITS,
-    batches,
-    build_network,
-)
+from forecasting.lstm import LSTMForecaster, correction_loss
+from forecasting.networks import EPOCHS, PATIENCE, UNITS, build_network
 from forecasting.prices import DATA, load_directory
 from forecasting.windows import LOOKBACK, make_windows
 
@@ -34,7 +28,7 @@ class Recorder(LSTMForecaster):
 
     def train(self, rows, targets, training, validation, seed):
         rng = np.random.default_rng(0)
-        output = rng.normal(0, 0.3, (64, 3 * targets.shape[1] // 2))
+        output = rng.normal(0, 0.3, (64, 2 * targets.shape[1] // 3))
         truth = targets[training[:64]].astype(np.float32)
         self.data = {
             "rows": rows.astype(np.float32),
@@ -48,39 +42,41 @@ class Recorder(LSTMForecaster):
             # By which a port of the loss can tell that it is one.
             "truth": truth,
             "output": output.astype(np.float32),
-            "loss": student_t_loss(truth, output.astype(np.float32)),
+            "loss": correction_loss(truth, output.astype(np.float32)),
         }
         raise StopIteration
 
 
 class Clock(keras.callbacks.Callback):
-    """Seconds and validation loss of each epoch."""
+    """Validation loss, CPU seconds and seconds of each epoch."""
 
     def on_train_begin(self, logs=None):
         self.epochs = []
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.start = time.process_time()
+        self.start = time.process_time(), time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        seconds = time.process_time() - self.start
-        self.epochs.append([seconds, logs["val_loss"]])
+        cpu, wall = time.process_time(), time.perf_counter()
+        self.epochs.append(
+            [logs["val_loss"], cpu - self.start[0], wall - self.start[1]]
+        )
 
 
 def study(data, kind):
     """Windows an epoch, and the epochs, of the study's own training."""
-    clock = Clock()
+    clock, windows = Clock(), []
     network = LSTMForecaster(bidirectional=kind == "BiLSTM")._network()
     fit = network.model.fit
 
-    def timed(*arguments, callbacks, **options):
-        return fit(*arguments, callbacks=[*callbacks, clock], **options)
+    def timed(training, callbacks, **options):
+        windows.extend(len(y) for _, y in training)
+        return fit(training, callbacks=[*callbacks, clock], **options)
 
     network.model.fit = timed
     parts = ["rows", "targets", "training", "validation"]
-    arrays = [data[part] for part in parts]
-    network.train(*arrays, seed=0)
-    return sum(len(y) for _, y in batches(*arrays[:3])), clock.epochs
+    network.train(*[data[part] for part in parts], seed=0)
+    return sum(windows), clock.epochs
 
 
 def plain(data, kind):
@@ -93,7 +89,7 @@ def plain(data, kind):
     keras.utils.set_random_seed(0)
     shape = data["rows"].shape[1], data["output"].shape[1]
     model = build_network(*shape, kind == "BiLSTM", True)
-    model.compile("adam", student_t_loss)
+    model.compile("adam", correction_loss)
     clock = Clock()
     model.fit(
         x[0],

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from forecasting import networks
+from forecasting.networks import BATCH, batches
 from forecasting.windows import LOOKBACK, make_windows
 
 TICKERS, ROWS, FEATURES = 500, 13 * 252, 3
@@ -25,8 +25,8 @@ def main():
     series = np.random.default_rng(0).normal(size=(TICKERS, ROWS, FEATURES))
     series = series.astype(np.float32)
     # TensorFlow's own memory is not the windows'.
-    warm_up = networks.batches(series[0], series[0], np.arange(LOOKBACK, 400))
-    list(warm_up)
+    one = series[0]
+    list(batches(one, one, np.arange(LOOKBACK, 400), BATCH, 0))
     raw, seconds = peak(), []
     for _ in range(5):
         start = time.process_time()
@@ -37,9 +37,8 @@ def main():
     ends = (first + np.arange(LOOKBACK - 1, ROWS)).ravel()
     rows = series.reshape(-1, FEATURES)
     start = time.process_time()
-    served = sum(
-        len(x) for x, _ in networks.batches(rows, rows, ends, shuffle=0)
-    )
+    epoch = batches(rows, rows, ends, BATCH, shuffle=0)
+    served = sum(len(x) for x, _ in epoch)
     print(
         json.dumps(
             {

@@ -1,0 +1,100 @@
+"""Score other settings before the first test fold: prints JSON.
+
+Four years of walk-forward on data/snapshot, all of them before the first
+test fold: what the settings of lstm.py and networks.py were chosen by.
+"""
+
+import json
+import tempfile
+from contextlib import contextmanager
+from itertools import product
+
+import joblib
+import pandas as pd
+
+from forecasting import lstm, networks
+from forecasting.baselines import GARCH, RandomWalk
+from forecasting.evaluate import (
+    POOLED,
+    fit_model,
+    fit_predict,
+    fold_dates,
+    losses,
+    summarise,
+    test_origins,
+)
+from forecasting.prices import DATA, load_directory
+
+FOLDS, SEEDS = 4, 2
+CHOSEN = "as chosen"
+# What is trained otherwise, and what is only predicted otherwise.
+TRAINED = {
+    CHOSEN: {},
+    "learning rate × 2": {"LEARNING_RATE": 2 * networks.LEARNING_RATE},
+    "learning rate ÷ 2": {"LEARNING_RATE": networks.LEARNING_RATE / 2},
+    "half the units": {"UNITS": networks.UNITS // 2},
+}
+PREDICTED = {
+    "correction applied: all": {"APPLIED": 1.0},
+    "correction applied: ¾": {"APPLIED": 0.75},
+    "correction applied: ¼": {"APPLIED": 0.25},
+    "location: GARCH's": {"PRIOR_DAYS": 0},
+    "location: shrunk by 4 years": {"PRIOR_DAYS": 1008},
+    "location: zero": {"PRIOR_DAYS": 1e9},
+}
+
+
+@contextmanager
+def changed(**settings):
+    """The study's constants, a few of them changed for a while."""
+    homes = {k: networks if hasattr(networks, k) else lstm for k in settings}
+    before = {name: getattr(homes[name], name) for name in settings}
+    for name, value in settings.items():
+        setattr(homes[name], name, value)
+    yield
+    for name, value in before.items():
+        setattr(homes[name], name, value)
+
+
+def main():
+    prices = load_directory(DATA / "snapshot")
+    end = fold_dates(prices, FOLDS)[0].fit_end
+    prices = {ticker: p.loc[:end] for ticker, p in prices.items()}
+    splits = fold_dates(prices, FOLDS)
+    found = {ticker: {} for ticker in prices}
+    for fold, ticker in product(range(FOLDS), prices):
+        alone = {ticker: prices[ticker]}
+        for model in (RandomWalk(), GARCH()):
+            forecast = fit_predict(model, alone, splits[fold], seed=0)
+            key = type(model).__name__, fold, 0
+            found[ticker][key] = forecast[ticker]
+    for label, settings in TRAINED.items():
+        networks.compiled.cache_clear()
+        variants = {label: {}} | (PREDICTED if label == CHOSEN else {})
+        for fold, seed in product(range(FOLDS), range(SEEDS)):
+            dates = splits[fold]
+            with changed(**settings):
+                model = fit_model(lstm.LSTMForecaster(), prices, dates, seed)
+            for (name, other), ticker in product(variants.items(), prices):
+                origins = test_origins(prices[ticker], dates)
+                with changed(**other):
+                    forecast = model.predict(prices[ticker], origins)
+                found[ticker][name, fold, seed] = forecast
+    table = pd.concat(
+        losses(ticker, prices[ticker], splits, forecasts)
+        for ticker, forecasts in found.items()
+    )
+    summary = summarise(table)
+    summary = summary[summary["ticker"] == POOLED]
+    columns = ["model", "horizon", "theil_u", "crps_vs_rw", "dm_crps"]
+    columns += ["cover_50"]
+    rows = summary[columns].to_dict("records")
+    dates = [str(splits[0].test_start.date()), str(end.date())]
+    print(json.dumps({"rows": rows, "dates": dates, "seeds": SEEDS}))
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        # GARCH is the same under every setting.
+        lstm._base = joblib.Memory(folder, verbose=0).cache(lstm._base)
+        main()
