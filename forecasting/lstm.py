@@ -6,6 +6,7 @@ where it goes, as most tutorials do.
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from forecasting.backend import tf
@@ -31,25 +32,26 @@ FIRST = LOOKBACK + 1  # first row that a window can end at
 FEWEST = 250  # training rows of a ticker worth learning from
 # What follows was chosen on rows before the first test fold, then frozen;
 # tests/bench/README.md shows what else was tried.
-#
-# A mean return is known so badly that zero must count for something: where
-# annual Sharpe ratios are 0 ± 1, the posterior mean of n daily returns is
-# n / (n + 252) of their average.
-PRIOR_DAYS = 252
 STUBBORNNESS = 1.0  # price of a location, against noise learnt by heart
 # Share of a learnt correction that is applied: the whole of it gains little
 # more on average, but its gain varies much more from day to day.
 APPLIED = 0.5
-SIGMAS = 3.0  # standard errors a location must show on validation rows
+SIGMAS = 3.0  # how sure validation rows must be of a location
 
 
 def shrunken(base: Forecast) -> np.ndarray:
     """GARCH's location, shrunk by how little is known of a mean, ``(n, H)``.
 
-    ``base``: its forecasts from every row of a history.
+    ``base``: its forecasts from every row of a history. The location times
+    ``mean² / (mean² + se²)``, se the standard error of a mean of as many
+    returns as there are: what a short history says is mostly noise
+    (Thompson 1968).
     """
-    days = np.arange(len(base.loc))[:, None]
-    return base.loc * days / (days + PRIOR_DAYS)
+    mean, df = base.loc[:, 0], base.df[:, 0]
+    variance = base.scale[:, 0] ** 2 * df / (df - 2)
+    days = np.arange(1, len(mean) + 1)
+    error = np.cumsum(variance) / days**2
+    return base.loc * (mean**2 / (mean**2 + error))[:, None]
 
 
 def correction_loss(truth: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
@@ -95,7 +97,7 @@ class LSTMForecaster:
         calendar = joint_calendar(histories)
         train_end, valid_start = validation_dates(calendar)
         self.fit_end = calendar[-1]
-        rows, truths, training, validation = [], [], [], []
+        rows, truths, training, validation, tested_on = [], [], [], [], []
         offset = 0
         for _, prices in sorted(histories.items()):
             past = prices.loc[:train_end]
@@ -109,6 +111,7 @@ class LSTMForecaster:
             truths.append(_truth(prices, base, learnt))
             training.append(offset + learnt)
             validation.append(offset + tested)
+            tested_on.append(prices.index[tested])
             offset += len(prices)
         if not rows:
             raise PriceError(
@@ -125,7 +128,9 @@ class LSTMForecaster:
         )
         output = self._network().run(self.weights, rows, validation)
         self.trust = trust(
-            output[:, :HORIZONS], truths[validation][:, :HORIZONS]
+            output[:, :HORIZONS],
+            truths[validation][:, :HORIZONS],
+            np.concatenate(tested_on),
         )
         return self
 
@@ -151,18 +156,30 @@ class LSTMForecaster:
         )
 
 
-def trust(called: np.ndarray, moved: np.ndarray) -> np.ndarray:
+def trust(
+    called: np.ndarray, moved: np.ndarray, dates: np.ndarray
+) -> np.ndarray:
     """By how much to multiply each horizon's location, ``(H,)``.
 
     ``called``, ``moved (m, H)``: what a network said of validation rows, and
-    what came. The slope b of the one on the other, shrunk to
-    ``b · max(0, 1 − (SIGMAS · se / b)²)`` (James & Stein 1961), its standard
-    error counting overlapping returns once. Noise gets 0.
+    what came; ``dates (m,)``. The slope b of the one on the other, shrunk to
+    ``b · max(0, 1 − (limit · se / b)²)`` (James & Stein 1961). Tickers move
+    together and targets overlap, so the standard error is clustered by
+    blocks of HORIZONS dates (Bester, Conley & Hansen 2011), and the limit is
+    SIGMAS for many blocks, more for few. Noise gets 0.
     """
     power = np.maximum((called**2).sum(axis=0), 1e-12)
-    slope = np.maximum((called * moved).sum(axis=0) / power, 1e-12)
-    error = np.sqrt(STEPS * (moved - slope * called).var(axis=0) / power)
-    return slope * np.maximum(0.0, 1 - (SIGMAS * error / slope) ** 2)
+    slope = np.maximum((called * moved).sum(axis=0) / power, 0.0)
+    block = np.unique(dates, return_inverse=True)[1] // HORIZONS
+    score = pd.DataFrame(called * (moved - slope * called))
+    sums = score.groupby(block).sum().to_numpy()
+    others = len(sums) - 1
+    if others < 1:
+        return np.zeros(HORIZONS)
+    error = np.sqrt((sums**2).sum(axis=0) * (1 + 1 / others)) / power
+    limit = stats.t.isf(stats.norm.sf(SIGMAS), others)
+    share = 1 - (limit * error / np.maximum(slope, 1e-12)) ** 2
+    return slope * np.maximum(share, 0.0)
 
 
 def _base(past: pd.DataFrame, prices: pd.DataFrame) -> Forecast:

@@ -12,7 +12,7 @@ import simulate
 from scipy import stats
 
 from forecasting import lstm, networks
-from forecasting.baselines import GARCH
+from forecasting.baselines import GARCH, STEPS
 from forecasting.evaluate import walk_forward
 from forecasting.lstm import FIRST, LSTMForecaster, TextbookLSTM
 from forecasting.prices import PriceError
@@ -195,11 +195,30 @@ def test_trust_finds_the_slope_and_gives_noise_nothing():
     rng = np.random.default_rng(0)
     called = rng.normal(0, 0.1, (2000, HORIZONS))
     noise = rng.normal(size=(2000, HORIZONS))
-    assert (lstm.trust(called, noise) == 0).mean() > 0.95
-    assert (lstm.trust(called, noise - 3 * called) == 0).all()
-    followed = lstm.trust(called, 0.1 * noise + 3 * called)
+    dates = np.arange(2000)
+    assert (lstm.trust(called, noise, dates) == 0).mean() > 0.95
+    assert (lstm.trust(called, noise - 3 * called, dates) == 0).all()
+    followed = lstm.trust(called, 0.1 * noise + 3 * called, dates)
     np.testing.assert_allclose(followed, 3, rtol=0.05)
-    assert (lstm.trust(0 * called, noise) == 0).all()
+    assert (lstm.trust(0 * called, noise, dates) == 0).all()
+    assert (lstm.trust(called, 3 * called, np.zeros(2000)) == 0).all()
+
+
+def test_trust_counts_stocks_that_move_together_once():
+    """Twenty copies of one stock's half year prove no more than it does."""
+    rng = np.random.default_rng(1)
+    dates = np.tile(np.arange(130), 20)
+    shape = (200, 130 + HORIZONS, 1)
+    steps = rng.normal(size=shape).cumsum(axis=1)
+    trusted = 0
+    for walk in steps:
+        called = np.full((130, HORIZONS), 0.1)  # always up, as in a bubble
+        moved = np.column_stack(
+            [(walk[h : 130 + h] - walk[:130]) / h**0.5 for h in STEPS]
+        )
+        copies = np.tile(called, (20, 1)), np.tile(moved, (20, 1))
+        trusted += (lstm.trust(*copies, dates) > 0).any()
+    assert trusted / len(steps) < 0.02
 
 
 def test_750_rows_are_enough_for_one_fold():

@@ -1,8 +1,8 @@
 """Measure the study beside its peers and rewrite README.md: `make bench`.
 
 ``bench.py PEERS [PART ...]``: PEERS is the Python of .venv-bench; a PART is
-training, windows, growth or skill, and all by default. Everything runs on one
-core, one after the other; training runs again on all cores.
+training, windows, growth, skill or choices, and all by default. Everything
+runs on one core, one after the other; training runs again on all cores.
 """
 
 import json
@@ -32,6 +32,7 @@ CONTENDERS = {
     "neuralforecast": "neuralforecast LSTM, batch 32",
 }
 CPU, WALL = 1, 2  # where an epoch's seconds are, after its loss
+PARTS = ("training", "windows", "growth", "skill", "choices")
 CLOSE = 1.005  # a validation loss within 0.5 % counts as the same
 
 
@@ -222,6 +223,28 @@ def skill(peers):
     return f"{table([*header, 'Seconds'], rows)}\n\n{text}"
 
 
+def choices(_):
+    """What other settings score before the first test fold."""
+    got = measured(sys.executable, "choices.py")
+    by_model = {}
+    for row in got["rows"]:
+        by_model.setdefault(row["model"], {})[row["horizon"]] = row
+    garch = by_model.pop("GARCH")
+    rows = []
+    for model, by_horizon in by_model.items():
+        change = [
+            f"{row['crps_vs_rw'] / garch[h]['crps_vs_rw'] - 1:+.2%}"
+            for h, row in by_horizon.items()
+        ]
+        tests = [f"{row['dm_crps']:.1f}" for row in by_horizon.values()]
+        points = [f"{row['theil_u']:.3f}" for row in by_horizon.values()]
+        if model != "RandomWalk":
+            rows.append([model, *change, *tests, *points])
+    header = [f"{name} {h}" for name in ("CRPS", "DM", "U") for h in garch]
+    ran = f"Test years {' to '.join(got['dates'])}, {got['seeds']} seeds."
+    return f"{table(['Setting', *header], rows)}\n\n{ran}"
+
+
 def machine():
     """Date, processor and versions."""
     processor = platform.processor() or platform.machine()
@@ -239,7 +262,7 @@ def machine():
 
 def main(peers, *parts):
     """Measure each part and put it between its marks in README.md."""
-    for part in parts or ("training", "windows", "growth", "skill"):
+    for part in parts or PARTS:
         insert(part, globals()[part](peers))
         insert("machine", machine())
 
