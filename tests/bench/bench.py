@@ -31,6 +31,7 @@ CONTENDERS = {
     "torch-256": "torch.nn.LSTM, batch 256",
     "neuralforecast": "neuralforecast LSTM, batch 32",
 }
+POOLS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 CPU, WALL = 1, 2  # where an epoch's seconds are, after its loss
 PARTS = ("training", "windows", "growth", "skill", "choices")
 CLOSE = 1.005  # a validation loss within 0.5 % counts as the same
@@ -61,7 +62,7 @@ def measured(python, script, *arguments, copies=1, threads=1):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"OMP_NUM_THREADS": str(threads // copies)},
+            env=os.environ | dict.fromkeys(POOLS, str(threads // copies)),
         )
         for _ in range(copies)
     ]
