@@ -37,8 +37,8 @@ FEWEST = 250  # training rows of a ticker worth learning from
 # n / (n + 252) of their average.
 PRIOR_DAYS = 252
 STUBBORNNESS = 1.0  # price of a location, against noise learnt by heart
-# Share of a learnt correction that is applied: the whole of it gains little
-# more on average, but its gain varies much more from day to day.
+# Share of a learnt correction that is applied: the whole of it gains more on
+# average, but its gain varies so much from day to day that it is less sure.
 APPLIED = 0.5
 SIGMAS = 3.0  # how sure validation rows must be of a location
 

@@ -18,6 +18,7 @@ from forecasting.backend import tf
 from forecasting.baselines import GARCH, RandomWalk
 from forecasting.evaluate import (
     POOLED,
+    can_test,
     fit_model,
     fit_predict,
     fold_dates,
@@ -81,29 +82,34 @@ def changed(**settings):
         setattr(homes[name], name, value)
 
 
+def tested(histories, dates):
+    """Those with rows enough in and before a test fold."""
+    return {t: p for t, p in histories.items() if can_test(p, dates)}
+
+
 def main():
     prices = load_directory(DATA / "snapshot")
     end = fold_dates(prices, FOLDS)[0].fit_end
     prices = {ticker: p.loc[:end] for ticker, p in prices.items()}
     splits = fold_dates(prices, FOLDS)
     found = {ticker: {} for ticker in prices}
-    for fold, ticker in product(range(FOLDS), prices):
-        alone = {ticker: prices[ticker]}
-        for model in (RandomWalk(), GARCH()):
-            forecast = fit_predict(model, alone, splits[fold], seed=0)
+    for fold, dates in enumerate(splits):
+        pool = tested(prices, dates)
+        for ticker, model in product(pool, (RandomWalk(), GARCH())):
+            alone = {ticker: pool[ticker]}
             key = type(model).__name__, fold, 0
-            found[ticker][key] = forecast[ticker]
+            found[ticker][key] = fit_predict(model, alone, dates, 0)[ticker]
     for label, settings in TRAINED.items():
         networks.compiled.cache_clear()
         variants = {label: {}} | (PREDICTED if label == CHOSEN else {})
-        for fold, seed in product(range(FOLDS), range(SEEDS)):
-            dates = splits[fold]
+        for (fold, dates), seed in product(enumerate(splits), range(SEEDS)):
+            pool = tested(prices, dates)
             with changed(**settings):
-                model = fit_model(lstm.LSTMForecaster(), prices, dates, seed)
-            for (name, other), ticker in product(variants.items(), prices):
-                origins = test_origins(prices[ticker], dates)
+                model = fit_model(lstm.LSTMForecaster(), pool, dates, seed)
+            for (name, other), ticker in product(variants.items(), pool):
+                origins = test_origins(pool[ticker], dates)
                 with changed(**other):
-                    forecast = model.predict(prices[ticker], origins)
+                    forecast = model.predict(pool[ticker], origins)
                 found[ticker][name, fold, seed] = forecast
     table = pd.concat(
         losses(ticker, prices[ticker], splits, forecasts)
