@@ -50,8 +50,8 @@ CORES = cores()
 def measured(python, script, *arguments, copies=1, threads=1):
     """What a script of this folder prints as JSON in its last line.
 
-    A list of that where several copies run at once. ``threads``: how many
-    cores they share.
+    A list, as several copies may run at once. ``threads``: how many cores
+    they share.
     """
     print(script, *arguments, flush=True)
     if hasattr(os, "sched_setaffinity"):  # children inherit it
@@ -72,7 +72,7 @@ def measured(python, script, *arguments, copies=1, threads=1):
         if run.returncode:
             raise SystemExit(errors)
         printed.append(json.loads(out.splitlines()[-1]))
-    return printed if copies > 1 else printed[0]
+    return printed
 
 
 def table(header, rows):
@@ -113,11 +113,10 @@ def training(peers):
                     "training.py" if own else "peer_training.py",
                     *(name, kind, file),
                 )
-                alone[name] = measured(*script)
+                (alone[name],) = measured(*script)
                 # The study trains one seed a core, the others one on all.
                 copies = len(CORES) if name == "study" else 1
                 runs = measured(*script, copies=copies, threads=len(CORES))
-                runs = runs if copies > 1 else [runs]
                 together[name] = sum(speed(run, WALL) for run in runs)
             rows += training_rows(kind, alone, together)
             inputs = data["rows"].shape[1] + data["units"]
@@ -168,7 +167,7 @@ def speed(run, clock=CPU):
 
 def windows(_):
     """Time and memory of making and serving many windows."""
-    got = measured(sys.executable, "windows.py")
+    (got,) = measured(sys.executable, "windows.py")
     seconds = np.median(got["seconds"])
     rows = [
         ["the raw series", "", f"{got['raw_mb']:,.0f}"],
@@ -186,7 +185,7 @@ def windows(_):
 
 def growth(_):
     """Time and peak memory of the command for more and more tickers."""
-    got = measured(sys.executable, "growth.py", str(HERE / "growth.png"))
+    (got,) = measured(sys.executable, "growth.py", str(HERE / "growth.png"))
     rows = [
         [str(tickers), f"{seconds:.0f}", f"{seconds / tickers:.1f}"]
         + [f"{memory:,.0f}"]
@@ -198,12 +197,18 @@ def growth(_):
     return f"{table(header, rows)}\n\n{ran}"
 
 
+def scores(rows):
+    """Rows of a summary as ``{model: {horizon: row}}``."""
+    by_model = {}
+    for row in rows:
+        by_model.setdefault(row["model"], {})[row["horizon"]] = row
+    return by_model
+
+
 def skill(peers):
     """Scores of study, baselines and peers on one test year."""
-    got = measured(sys.executable, "skill.py", peers)
-    by_model = {}
-    for row in got["rows"]:
-        by_model.setdefault(row["model"], {})[row["horizon"]] = row
+    (got,) = measured(sys.executable, "skill.py", peers)
+    by_model = scores(got["rows"])
     rows = []
     for model, by_horizon in by_model.items():
         cells = [
@@ -226,10 +231,8 @@ def skill(peers):
 
 def choices(_):
     """What other settings score before the first test fold."""
-    got = measured(sys.executable, "choices.py")
-    by_model = {}
-    for row in got["rows"]:
-        by_model.setdefault(row["model"], {})[row["horizon"]] = row
+    (got,) = measured(sys.executable, "choices.py")
+    by_model = scores(got["rows"])
     garch = by_model.pop("GARCH")
     rows = []
     for model, by_horizon in by_model.items():
