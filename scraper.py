@@ -16,7 +16,6 @@ close into the close. data/README.md lists the rules.
 
 import argparse
 import contextlib
-import functools
 import json
 import logging
 import math
@@ -28,7 +27,6 @@ import threading
 import time
 import traceback
 import uuid
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -36,7 +34,6 @@ from datetime import date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-import exchange_calendars
 import numpy as np
 import pandas as pd
 import tenacity
@@ -45,7 +42,8 @@ from curl_cffi.requests import Session, exceptions
 from tqdm import tqdm
 from yfinance.data import YfData
 
-from forecasting import prices
+from forecasting.market import prices
+from forecasting.market.calendars import calendar
 
 URL = "https://query2.finance.yahoo.com/v8/finance/chart/"
 WORKERS = 6  # tickers under way at once
@@ -595,25 +593,6 @@ def check_gaps(checked: Checked, exchange: str) -> None:
             f"{len(missing)} of {len(due)} sessions of {name} are missing, "
             f"up to {hole} in a row"
         )
-
-
-CALENDAR_LOCK = threading.Lock()
-
-
-def calendar(name: str) -> pd.DatetimeIndex:
-    """Every session of an exchange, as far back as they are known."""
-    # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
-    with CALENDAR_LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return _sessions(name)
-
-
-@functools.cache
-def _sessions(name: str) -> pd.DatetimeIndex:
-    try:
-        return exchange_calendars.get_calendar(name, start="1960").sessions
-    except ValueError:  # not known that far back: its default, 20 years
-        return exchange_calendars.get_calendar(name).sessions
 
 
 # ---- write

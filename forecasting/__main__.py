@@ -12,8 +12,9 @@ import pandas as pd
 
 from forecasting import plots
 from forecasting.baselines import BASELINES
-from forecasting.evaluate import POOLED, walk_forward
-from forecasting.prices import DATA, PriceError, load_directory
+from forecasting.market.prices import DATA, PriceError, load_directory
+from forecasting.protocol import walk_forward
+from forecasting.scores import POOLED
 
 EXAMPLES = """examples:
   python -m forecasting --data data/snapshot --out results/verdict.csv
@@ -130,7 +131,8 @@ def model(name: str):
     if name in BASELINES:
         return BASELINES[name]()
     # Not above: TensorFlow takes seconds to import, and is not always asked.
-    from forecasting.lstm import LSTMForecaster, TextbookLSTM
+    from forecasting.lstm import LSTMForecaster
+    from forecasting.textbook import TextbookLSTM
 
     if name == "TextbookLSTM":
         return TextbookLSTM("close")

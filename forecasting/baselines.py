@@ -10,8 +10,8 @@ from arch.univariate import GARCH as GJR
 from arch.univariate import ConstantMean, StudentsT
 from scipy import optimize, signal, special
 
+from forecasting.features import log_close
 from forecasting.forecast import Forecast
-from forecasting.prices import log_close
 from forecasting.windows import HORIZONS, make_targets
 
 STEPS = np.arange(1, HORIZONS + 1)

@@ -19,7 +19,8 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 import scraper
-from forecasting import prices, windows
+from forecasting import windows
+from forecasting.market import prices
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS_NEEDED = windows.rows_needed(folds=1)

@@ -93,6 +93,14 @@ def walk_forward_dates(calendar: pd.DatetimeIndex, folds: int) -> list[Dates]:
     return splits
 
 
+def fold_origins(prices: pd.DataFrame, dates: Dates) -> np.ndarray:
+    """Rows of the test fold whose next close is known."""
+    index = prices.index[:-1]
+    return np.flatnonzero(
+        (index >= dates.test_start) & (index <= dates.test_end)
+    )
+
+
 def rows_needed(folds: int) -> int:
     """Rows a history must have to be tested on every one of the folds."""
     return MIN_TRAIN + HORIZONS + folds * BLOCK

@@ -3,8 +3,8 @@ import pandas as pd
 from sklearn.linear_model import Ridge
 
 from forecasting.baselines import fit_student_t
+from forecasting.features import garman_klass, log_close
 from forecasting.forecast import Forecast
-from forecasting.prices import garman_klass, log_close
 from forecasting.windows import HORIZONS, make_targets
 
 

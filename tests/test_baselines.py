@@ -16,7 +16,7 @@ from forecasting.baselines import (
     fit_student_t,
     garch_moments,
 )
-from forecasting.prices import log_close
+from forecasting.features import log_close
 from forecasting.windows import HORIZONS
 
 STEPS = np.arange(1, HORIZONS + 1)

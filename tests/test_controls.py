@@ -8,8 +8,9 @@ import pytest
 import simulate
 
 from forecasting.baselines import BASELINES
-from forecasting.evaluate import POOLED, walk_forward
 from forecasting.lstm import LSTMForecaster
+from forecasting.protocol import walk_forward
+from forecasting.scores import POOLED
 
 
 def pooled(simulated, models):

@@ -12,7 +12,7 @@ from distributed import Client
 from simulate import garch_walk
 
 from forecasting.__main__ import main, workers
-from forecasting.prices import to_csv
+from forecasting.market.prices import to_csv
 
 VERDICT = ["--folds", "1", "--models", "Drift", "EWMA", "GARCH"]
 PATIENCE = 120  # seconds for what takes one or two

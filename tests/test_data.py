@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from bokeh_sampledata.stocks import data as wiki
 
-from forecasting import prices
+from forecasting.market import prices
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 SNAPSHOT = DATA / "snapshot"

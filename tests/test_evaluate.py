@@ -14,21 +14,13 @@ import scoringrules
 import simulate
 from scipy import stats
 
-from forecasting import prices
 from forecasting.baselines import BASELINES, Drift, RandomWalk
-from forecasting.evaluate import (
-    ENSEMBLE,
-    LEVELS,
-    POOLED,
-    REPORTED,
-    diebold_mariano,
-    fold_dates,
-    holm,
-    walk_forward,
-)
-from forecasting.evaluate import test_origins as origins_of
 from forecasting.forecast import Forecast
-from forecasting.windows import BLOCK, HORIZONS
+from forecasting.market import prices
+from forecasting.protocol import fold_dates, walk_forward
+from forecasting.scores import ENSEMBLE, LEVELS, POOLED, REPORTED
+from forecasting.significance import diebold_mariano, holm
+from forecasting.windows import BLOCK, HORIZONS, fold_origins
 
 ROOT = Path(__file__).resolve().parents[1]
 KEYS = ["ticker", "model", "fold", "seed", "horizon"]
@@ -286,7 +278,7 @@ def test_the_folds_have_one_set_of_dates_for_every_ticker(verdict):
     assert splits[0].test_start == last[0]
     assert splits[1].test_start == last[BLOCK]
     tested = {
-        ticker: [len(origins_of(history, dates)) for dates in splits]
+        ticker: [len(fold_origins(history, dates)) for dates in splits]
         for ticker, history in histories.items()
     }
     assert tested == {

@@ -6,9 +6,10 @@ import simulate
 
 from forecasting import networks
 from forecasting.baselines import BASELINES, GARCH
-from forecasting.evaluate import fit_model, fold_dates
-from forecasting.lstm import LSTMForecaster, TextbookLSTM
-from forecasting.prices import features
+from forecasting.features import features
+from forecasting.lstm import LSTMForecaster
+from forecasting.protocol import fit_model, fold_dates
+from forecasting.textbook import TextbookLSTM
 from forecasting.windows import BLOCK, HORIZONS
 
 HISTORY = simulate.garch_walk(1000, seed=4)

@@ -13,9 +13,10 @@ from scipy import stats
 
 from forecasting import lstm, networks
 from forecasting.baselines import GARCH, STEPS
-from forecasting.evaluate import walk_forward
-from forecasting.lstm import FIRST, LSTMForecaster, TextbookLSTM
-from forecasting.prices import PriceError
+from forecasting.lstm import FIRST, LSTMForecaster
+from forecasting.market.prices import PriceError
+from forecasting.protocol import walk_forward
+from forecasting.textbook import TextbookLSTM
 from forecasting.windows import HORIZONS, LOOKBACK, validation_dates
 
 TESTS = Path(__file__).resolve().parent

@@ -8,8 +8,9 @@ import pytest
 import simulate
 from own_model_example import RangeRegression
 
-from forecasting import prices
-from forecasting.evaluate import POOLED, REPORTED, walk_forward
+from forecasting.market import prices
+from forecasting.protocol import walk_forward
+from forecasting.scores import POOLED, REPORTED
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = Path(__file__).with_name("own_model_example.py")

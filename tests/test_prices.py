@@ -11,8 +11,10 @@ import simulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting import __main__, evaluate, prices
-from forecasting.prices import PriceError, features, garman_klass
+from forecasting import __main__, protocol
+from forecasting.features import features, garman_klass
+from forecasting.market import prices
+from forecasting.market.prices import PriceError
 
 ROOT = Path(__file__).resolve().parents[1]
 HISTORY = simulate.random_walk(800, seed=1)
@@ -122,7 +124,7 @@ def test_a_faulty_csv_is_refused_naming_file_place_and_fault(fault, tmp_path):
     text, expected = FAULTS[fault]
     path = write(tmp_path, text)
     with pytest.raises(PriceError) as error:
-        evaluate.fold_dates(prices.load_directory(tmp_path), 1)
+        protocol.fold_dates(prices.load_directory(tmp_path), 1)
     message = str(error.value)
     assert expected in message
     assert "\n" not in message
@@ -182,7 +184,7 @@ def test_a_ticker_outside_every_test_fold_is_refused():
     long = simulate.random_walk(2000, seed=2)
     histories = {"LONG": long, "GONE": long[:900]}
     with pytest.raises(PriceError, match="GONE: 900 rows, but no test fold"):
-        evaluate.fold_dates(histories, 2)
+        protocol.fold_dates(histories, 2)
 
 
 @pytest.mark.parametrize(
@@ -287,5 +289,5 @@ def test_session_variance_is_the_variance_of_the_path():
     ends = {"Open": path[:, 0], "Close": path[:, -1]}
     extremes = {"High": path.max(axis=1), "Low": path.min(axis=1)}
     history = pd.DataFrame(ends | extremes)
-    mean = prices.session_variance(history).mean()
+    mean = features.session_variance(history).mean()
     assert mean == pytest.approx(0.02**2, rel=0.08)

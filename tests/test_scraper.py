@@ -19,7 +19,7 @@ import yahoo_standin as upstream
 from yahoo_standin import body, status
 
 import scraper
-from forecasting import prices
+from forecasting.market import prices
 
 ROOT = Path(__file__).resolve().parents[1]
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")

@@ -9,7 +9,7 @@ import yahoo_standin as upstream
 from yahoo_standin import body, status
 
 import scraper
-from forecasting import prices
+from forecasting.market import prices
 
 
 def good(symbol="AAPL", rows=500) -> bytes:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from yahoo_standin import body
 
 import scraper
-from forecasting import prices
+from forecasting.market import prices
 
 ROWS = 500
 HISTORY = upstream.snapshot("AAPL", ROWS)

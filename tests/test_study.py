@@ -13,7 +13,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from yahoo_standin import Yahoo
 from yfinance.data import YfData
 
-from forecasting import prices, study
+from forecasting import study
+from forecasting.market import prices
 
 ROOT = Path(__file__).resolve().parents[1]
 SNAPSHOT = ROOT / "data" / "snapshot"
@@ -22,12 +23,12 @@ SNAPSHOT = ROOT / "data" / "snapshot"
 # does with them does not depend on what they compute.
 EDA = """\
 import matplotlib.pyplot as plt
-from forecasting import prices
+from forecasting.market import prices
 prices.load(TICKER)["Close"].plot()
 plt.show()"""
 PREDICTOR = """\
 import pandas as pd
-from forecasting import prices
+from forecasting.market import prices
 close = prices.load(TICKER)["Close"].iloc[-1]
 quantiles = ["q025", "q10", "q25", "q50", "q75", "q90", "q975"]
 factors = [0.94, 0.96, 0.98, 1, 1.02, 1.04, 1.06]

@@ -6,14 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting import __main__, prices
-from forecasting.evaluate import (
-    ENSEMBLE,
-    REPORTED,
-    fit_predict,
-    fold_dates,
-)
-from forecasting.evaluate import test_origins as origins_of
+from forecasting import __main__
+from forecasting.market import prices
+from forecasting.protocol import fit_predict, fold_dates
+from forecasting.scores import ENSEMBLE, REPORTED
+from forecasting.windows import fold_origins
 
 ROOT = Path(__file__).resolve().parents[1]
 KEYS = ["ticker", "model", "fold", "seed", "horizon"]
@@ -36,7 +33,7 @@ def recomputed(name, histories, horizon):
     dates = fold_dates(histories, FOLDS)[FOLD]
     forecast = fit_predict(__main__.model(name), histories, dates, 0)[TICKER]
     close = histories[TICKER]["Close"].to_numpy()
-    origins = origins_of(histories[TICKER], dates)
+    origins = fold_origins(histories[TICKER], dates)
     known = origins + horizon < len(close)
     start, end = close[origins[known]], close[origins[known] + horizon]
     # Later rows are still unknown: any number does, they are not counted.

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from bokeh_sampledata.stocks import data as wiki
 
-from forecasting.prices import check, to_csv
+from forecasting.market.prices import check, to_csv
 
 HERE = Path(__file__).parent
 TICKERS = ["AAPL", "GOOG", "IBM", "MSFT"]  # FB is too short to use

@@ -16,18 +16,11 @@ import pandas as pd
 from forecasting import lstm, networks
 from forecasting.backend import tf
 from forecasting.baselines import GARCH, RandomWalk
-from forecasting.evaluate import (
-    POOLED,
-    can_test,
-    fit_model,
-    fit_predict,
-    fold_dates,
-    losses,
-    summarise,
-    test_origins,
-)
 from forecasting.lstm import correction_loss
-from forecasting.prices import DATA, load_directory
+from forecasting.market.prices import DATA, load_directory
+from forecasting.protocol import can_test, fit_model, fit_predict, fold_dates
+from forecasting.scores import POOLED, losses, summarise
+from forecasting.windows import fold_origins
 
 FOLDS, SEEDS = 4, 2
 CHOSEN = "as chosen"
@@ -107,7 +100,7 @@ def main():
             with changed(**settings):
                 model = fit_model(lstm.LSTMForecaster(), pool, dates, seed)
             for (name, other), ticker in product(variants.items(), pool):
-                origins = test_origins(pool[ticker], dates)
+                origins = fold_origins(pool[ticker], dates)
                 with changed(**other):
                     forecast = model.predict(pool[ticker], origins)
                 found[ticker][name, fold, seed] = forecast

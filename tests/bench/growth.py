@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from simulate import garch_walk
 
 from forecasting import plots
-from forecasting.prices import to_csv
+from forecasting.market.prices import to_csv
 
 TICKERS = (4, 16, 64)
 ROWS = 800

@@ -2,7 +2,7 @@
 
 ``skill.py PEERS``: PEERS is the Python that has the peers. Every model is
 fitted before the last test fold of data/snapshot and forecasts each of its
-rows; evaluate.summarise scores them all alike.
+rows; scores.summarise scores them all alike.
 """
 
 import json
@@ -17,17 +17,14 @@ import numpy as np
 import pandas as pd
 
 from forecasting.baselines import GARCH, Drift, RandomWalk
-from forecasting.evaluate import (
-    POOLED,
-    fit_predict,
-    fold_dates,
-    losses,
-    summarise,
-    test_origins,
-)
+from forecasting.features import log_close
 from forecasting.forecast import Forecast
-from forecasting.lstm import LSTMForecaster, TextbookLSTM
-from forecasting.prices import DATA, load_directory, log_close
+from forecasting.lstm import LSTMForecaster
+from forecasting.market.prices import DATA, load_directory
+from forecasting.protocol import fit_predict, fold_dates
+from forecasting.scores import POOLED, losses, summarise
+from forecasting.textbook import TextbookLSTM
+from forecasting.windows import fold_origins
 
 FOLDS, SEEDS = 4, 3
 MODELS = {
@@ -66,7 +63,7 @@ def peers(python, histories, dates):
             "dates": prices.index.to_numpy(),
             "train": len(prices.loc[: dates.train_end]),
             "fit": len(prices.loc[: dates.fit_end]),
-            "origins": test_origins(prices, dates),
+            "origins": fold_origins(prices, dates),
         }
         for ticker, prices in histories.items()
     }

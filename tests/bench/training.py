@@ -13,10 +13,10 @@ import time
 import numpy as np
 
 from forecasting.backend import keras
-from forecasting.evaluate import fold_dates
 from forecasting.lstm import LSTMForecaster, correction_loss
+from forecasting.market.prices import DATA, load_directory
 from forecasting.networks import EPOCHS, PATIENCE, UNITS, build_network
-from forecasting.prices import DATA, load_directory
+from forecasting.protocol import fold_dates
 from forecasting.windows import LOOKBACK, make_windows
 
 

@@ -1,8 +1,11 @@
 """The trading sessions ahead, which date a forecast."""
 
-import pandas as pd
+import functools
+import threading
+import warnings
 
-from scraper import calendar
+import exchange_calendars
+import pandas as pd
 
 # Yahoo's suffix of a ticker → calendar; none: New York.
 EXCHANGES = {
@@ -39,3 +42,22 @@ def next_sessions(
         if len(ahead) >= count:
             return ahead[:count]
     return pd.bdate_range(last, periods=count + 1)[1:]
+
+
+CALENDAR_LOCK = threading.Lock()
+
+
+def calendar(name: str) -> pd.DatetimeIndex:
+    """Every session of an exchange, as far back as they are known."""
+    # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
+    with CALENDAR_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _sessions(name)
+
+
+@functools.cache
+def _sessions(name: str) -> pd.DatetimeIndex:
+    try:
+        return exchange_calendars.get_calendar(name, start="1960").sessions
+    except ValueError:  # not known that far back: its default, 20 years
+        return exchange_calendars.get_calendar(name).sessions

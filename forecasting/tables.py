@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from forecasting.forecast import Forecast
-from forecasting.sessions import next_sessions
+from forecasting.market.calendars import next_sessions
 
 LEVELS = {
     "q025": 0.025,

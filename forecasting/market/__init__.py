@@ -1,0 +1,1 @@
+"""Prices: the CSV contract, exchange calendars, and their download."""
