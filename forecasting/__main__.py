@@ -45,12 +45,11 @@ def parser() -> argparse.ArgumentParser:
         help="test years, the last of the data (default 4)")  # fmt: skip
     add("--seeds", type=positive, default=5, metavar="N",
         help="fits of each network (default 5)")  # fmt: skip
-    add("--jobs", type=positive, default=-1, metavar="N",
-        help="fits at once (default: one per core)")  # fmt: skip
+    add("--jobs", type=jobs, default=-1, metavar="N",
+        help="fits at once (default: -1, one per core)")  # fmt: skip
     add("--dask", metavar="ADDRESS",
         help="carry out the fits on the Dask cluster whose scheduler is "
-        "there, for example tcp://host:8786; its workers need this package "
-        "and --nthreads 1")  # fmt: skip
+        "there, for example tcp://host:8786; its workers need this package")  # fmt: skip
     add("--out", type=Path, required=True, metavar="FILE",
         help="verdict CSV; a summary and a figure join it")  # fmt: skip
     return options
@@ -59,6 +58,13 @@ def parser() -> argparse.ArgumentParser:
 def positive(text: str) -> int:
     """An integer above zero, for argparse."""
     if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def jobs(text: str) -> int:
+    """How many fits at once, as joblib counts: −1 is one per core."""
+    if int(text) == 0:
         raise ValueError
     return int(text)
 
@@ -72,14 +78,16 @@ def main(argv: list[str] | None = None) -> int:
             raise PriceError(f"{out.parent}: no such directory for --out")
         if out.is_dir():
             raise PriceError(f"{out}: --out is a directory, not a file")
+        if out.suffix != ".csv":  # a figure and a folder are named after it
+            raise PriceError(f"{out}: --out must end in .csv")
         histories = load_directory(arguments.data, arguments.tickers)
         with workers(arguments.dask):
             verdict = walk_forward(
                 {name: model(name) for name in arguments.models},
                 histories,
                 arguments.folds,
-                arguments.seeds,
-                arguments.jobs,
+                range(arguments.seeds),
+                jobs=arguments.jobs,
                 parts=out.with_suffix(".parts"),
             )
     except (PriceError, OSError) as error:
@@ -120,9 +128,6 @@ def workers(address: str | None) -> Iterator[None]:
         reason = str(error).splitlines()[0]
         raise OSError(f"--dask {address}: {reason}") from error
     with client, joblib.parallel_config(backend="dask", client=client):
-        if max(client.nthreads().values()) > 1:
-            # The fits of one process share one compiled network.
-            raise OSError(f"--dask {address}: its workers need --nthreads 1")
         yield
 
 

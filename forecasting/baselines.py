@@ -4,6 +4,8 @@
 takes prices and the rows to forecast from, and reads no row after them.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 from arch.univariate import GARCH as GJR
@@ -11,10 +13,10 @@ from arch.univariate import ConstantMean, StudentsT
 from scipy import optimize, signal, special
 
 from forecasting.features import log_close
-from forecasting.forecast import Forecast
-from forecasting.windows import HORIZONS, make_targets
+from forecasting.forecast import Forecast, Forecaster
+from forecasting.settings import STUDY, Settings
+from forecasting.windows import make_targets
 
-STEPS = np.arange(1, HORIZONS + 1)
 TINY = 1e-12  # a price that never moved still has a distribution
 
 
@@ -39,7 +41,7 @@ def fit_student_t(sample: np.ndarray) -> tuple[float, float]:
     return scale, df
 
 
-class _ScaledStudentT:
+class _ScaledStudentT(Forecaster):
     """Student-t around a location, its scale following a volatility.
 
     Subclasses say where the next h sessions lead and how volatile they look
@@ -48,13 +50,16 @@ class _ScaledStudentT:
     once per horizon.
     """
 
+    def __init__(self, settings: Settings = STUDY) -> None:
+        self.ahead = np.arange(1, settings.horizons + 1)
+
     def fit(self, histories: dict[str, pd.DataFrame]) -> "_ScaledStudentT":
         """Fit to the one history in ``{ticker: prices}``."""
         (prices,) = histories.values()
         close = log_close(prices)
         self._train(np.diff(close))
         loc, volatility = self._moments(np.diff(close, prepend=np.nan))
-        residuals = (make_targets(close, HORIZONS) - loc) / volatility
+        residuals = (make_targets(close, len(self.ahead)) - loc) / volatility
         fits = [fit_student_t(column) for column in residuals.T]
         self.scale, self.df = np.transpose(fits)
         return self
@@ -63,7 +68,7 @@ class _ScaledStudentT:
         """Forecast from the given rows of ``prices``."""
         prices = prices.iloc[: np.max(origins) + 1]  # nothing later is read
         returns = np.diff(log_close(prices), prepend=np.nan)
-        shape = (len(returns), HORIZONS)
+        shape = (len(returns), len(self.ahead))
         loc, volatility = self._moments(returns)
         return Forecast(
             np.broadcast_to(loc, shape)[origins],
@@ -83,7 +88,7 @@ class RandomWalk(_ScaledStudentT):
     """Persistence: the future close is today's, give or take a constant."""
 
     def _moments(self, returns: np.ndarray) -> tuple:
-        return 0.0, np.sqrt(STEPS)
+        return 0.0, np.sqrt(self.ahead)
 
 
 class Drift(_ScaledStudentT):
@@ -93,7 +98,7 @@ class Drift(_ScaledStudentT):
         self.mean = returns.mean()
 
     def _moments(self, returns: np.ndarray) -> tuple:
-        return self.mean * STEPS, np.sqrt(STEPS)
+        return self.mean * self.ahead, np.sqrt(self.ahead)
 
 
 class EWMA(_ScaledStudentT):
@@ -107,7 +112,7 @@ class EWMA(_ScaledStudentT):
     def _moments(self, returns: np.ndarray) -> tuple:
         squares = pd.Series(returns**2).ewm(alpha=1 - self.DECAY)
         volatility = np.sqrt(squares.mean().to_numpy() + TINY)
-        return 0.0, volatility[:, None] * np.sqrt(STEPS)
+        return 0.0, volatility[:, None] * np.sqrt(self.ahead)
 
 
 class Climatology(_ScaledStudentT):
@@ -117,7 +122,9 @@ class Climatology(_ScaledStudentT):
         year = pd.Series(returns).rolling(250)
         volatility = np.sqrt(year.var().to_numpy() + TINY)
         mean = year.mean().to_numpy()
-        return mean[:, None] * STEPS, volatility[:, None] * np.sqrt(STEPS)
+        return mean[:, None] * self.ahead, volatility[:, None] * np.sqrt(
+            self.ahead
+        )
 
 
 class GARCH(_ScaledStudentT):
@@ -132,46 +139,54 @@ class GARCH(_ScaledStudentT):
     def _train(self, returns: np.ndarray) -> None:
         self.rows = len(returns) + 1
         self.start = np.var(returns) + TINY
-        self.params = self._estimate(returns)
-
-    def _estimate(self, returns: np.ndarray) -> np.ndarray:
-        percent = 100 * returns  # the optimiser wants numbers near one
-        model = ConstantMean(percent, rescale=False)
-        model.volatility = GJR(p=1, o=1, q=1)
-        model.distribution = StudentsT()
-        result = model.fit(disp="off", show_warning=False)
-        mu, omega, alpha, gamma, beta, _ = result.params
-        return np.array([mu / 100, omega / 1e4, alpha, gamma, beta])
+        self.params = estimate_garch(returns.tobytes())
 
     def _moments(self, returns: np.ndarray) -> tuple:
-        loc, variance = garch_moments(returns, self.params, self.start)
+        count = len(self.ahead)
+        loc, variance = garch_moments(returns, self.params, self.start, count)
         for row in range(self.rows + self.REFIT, len(returns), self.REFIT):
             # Rows from here on know the returns up to this one.
-            params = self._estimate(returns[1 : row + 1])
-            new = garch_moments(returns, params, self.start)
+            params = estimate_garch(returns[1 : row + 1].tobytes())
+            new = garch_moments(returns, params, self.start, count)
             loc[row:], variance[row:] = new[0][row:], new[1][row:]
         return loc, np.sqrt(variance)
 
 
+@lru_cache(maxsize=256)  # every seed of a network corrects the same GARCH
+def estimate_garch(returns: bytes) -> np.ndarray:
+    """Parameters μ, ω, α, γ, β of a GJR-GARCH(1,1) with Student-t shocks.
+
+    ``returns``: the bytes of log returns ``(n,)``, which can be remembered.
+    """
+    percent = 100 * np.frombuffer(returns)  # the optimiser wants about one
+    model = ConstantMean(percent, rescale=False)
+    model.volatility = GJR(p=1, o=1, q=1)
+    model.distribution = StudentsT()
+    result = model.fit(disp="off", show_warning=False)
+    mu, omega, alpha, gamma, beta, _ = result.params
+    return np.array([mu / 100, omega / 1e4, alpha, gamma, beta])
+
+
 def garch_moments(
-    returns: np.ndarray, params: np.ndarray, start: float
+    returns: np.ndarray, params: np.ndarray, start: float, horizons: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of the next 1 … HORIZONS sessions' log return.
+    """Mean and variance of the next 1 … ``horizons`` sessions' log return.
 
     ``returns (n,)``, ``params`` μ, ω, α, γ, β of a GJR-GARCH(1,1), ``start``
-    the variance of the first session → two arrays ``(n, HORIZONS)``.
+    the variance of the first session → two arrays ``(n, horizons)``.
     """
     mu, omega, alpha, gamma, beta = params
     shock = np.nan_to_num(returns - mu)
     news = omega + (alpha + gamma * (shock < 0)) * shock**2
     # σ²ₜ₊₁ = news(t) + β σ²ₜ is a first-order linear filter.
-    nxt, _ = signal.lfilter([1.0], [1.0, -beta], news, zi=[beta * start])
-    step, steps = nxt, []
-    for _ in range(HORIZONS):
+    step, _ = signal.lfilter([1.0], [1.0, -beta], news, zi=[beta * start])
+    steps = []
+    for _ in range(horizons):
         steps.append(step)
         step = omega + (alpha + gamma / 2 + beta) * step
     variance = np.cumsum(np.transpose(steps), axis=1) + TINY
-    return np.tile(mu * STEPS, (len(returns), 1)), variance
+    mean = mu * np.arange(1, horizons + 1)
+    return np.tile(mean, (len(returns), 1)), variance
 
 
 BASELINES = {

@@ -1,8 +1,9 @@
-"""What every model returns: a Student-t per origin and horizon."""
+"""What every model is, and what it returns: a Student-t per horizon."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import scoringrules
 from scipy import stats
 
@@ -76,7 +77,33 @@ class Forecast:
         z = (returns - self.loc) / self.scale
         return np.where(np.isnan(z), np.nan, stats.t.cdf(z, self.df))
 
+    def at(self, horizons: tuple[int, ...]) -> "Forecast":
+        """The same distributions at some horizons only."""
+        columns = [h - 1 for h in horizons]
+        parts = (self.loc, self.scale, self.df)
+        return Forecast(*(part[:, columns] for part in parts))
+
     def sample(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """Draws of the log return, ``(size, origins, horizons)``."""
         shape = (size, *self.loc.shape)
         return self.loc + self.scale * rng.standard_t(self.df, shape)
+
+
+class Forecaster:
+    """What a model is made of; a reader's own inherits from it.
+
+    ``pooled``: one fit learns from all tickers at once (else one each).
+    ``seed``: an integer where a fit is random, which is then repeated for
+    every seed; None where it is not.
+    """
+
+    pooled: bool = False
+    seed: int | None = None
+
+    def fit(self, histories: dict[str, pd.DataFrame]) -> "Forecaster":
+        """Learn from ``{ticker: prices}``, which end where fitting ends."""
+        raise NotImplementedError
+
+    def predict(self, prices: pd.DataFrame, origins: np.ndarray) -> Forecast:
+        """Forecast from rows ``origins``, reading no row after each."""
+        raise NotImplementedError

@@ -17,39 +17,22 @@ from forecasting.features import (
     log_close,
     session_variance,
 )
-from forecasting.forecast import Forecast
-from forecasting.market.prices import PriceError
-from forecasting.networks import Network, compiled
-from forecasting.windows import (
-    HORIZONS,
-    LOOKBACK,
-    joint_calendar,
-    make_targets,
-    validation_dates,
-)
+from forecasting.forecast import Forecast, Forecaster
+from forecasting.networks import Network
+from forecasting.settings import STUDY, Settings
+from forecasting.windows import learning_rows, make_targets
 
-FIRST = LOOKBACK + 1  # first row that a window can end at
-FEWEST = 250  # training rows of a ticker worth learning from
-# What follows was chosen on rows before the first test fold, then frozen;
-# tests/bench/README.md shows what else was tried.
-# A mean return is known so badly that zero must count for something: where
-# annual Sharpe ratios are 0 ± 1, the posterior mean of n daily returns is
-# n / (n + 252) of their average.
-PRIOR_DAYS = 252
 STUBBORNNESS = 1.0  # price of a location, against noise learnt by heart
-# Share of a learnt correction that is applied: the whole of it gains more on
-# average, but its gain varies so much from day to day that it is less sure.
-APPLIED = 0.5
 SIGMAS = 3.0  # how sure validation rows must be of a location
 
 
-def shrunken(base: Forecast) -> np.ndarray:
+def shrunken(base: Forecast, settings: Settings) -> np.ndarray:
     """GARCH's location, shrunk by how little is known of a mean, ``(n, H)``.
 
     ``base``: its forecasts from every row of a history.
     """
     days = np.arange(len(base.loc))[:, None]
-    return base.loc * days / (days + PRIOR_DAYS)
+    return base.loc * days / (days + settings.prior_days)
 
 
 def correction_loss(truth: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
@@ -71,119 +54,107 @@ def correction_loss(truth: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(student_t + qlike + STUBBORNNESS * loc**2, axis=1)
 
 
-class LSTMForecaster:
+class LSTMForecaster(Forecaster):
     """How far the close may move: an LSTM or BiLSTM that corrects GARCH.
 
-    One network, pooled over its tickers, reads the last LOOKBACK sessions
-    and corrects GARCH's Student-t for each of the next HORIZONS sessions:
-    its scale and its location. Untrained it repeats GARCH's scale. The
-    location is GARCH's, shrunk, plus what the network adds where that has
-    proved itself on the validation rows. The tails stay GARCH's.
+    One network, pooled over its tickers, reads the last ``lookback``
+    sessions and corrects GARCH's Student-t for each session ahead: its scale
+    and its location. Untrained it repeats GARCH's scale. The location is
+    GARCH's, shrunk, plus what the network adds where that has proved itself
+    on the validation rows. The tails stay GARCH's.
     """
 
     pooled = True
 
-    def __init__(self, bidirectional: bool = False, seed: int = 0) -> None:
-        self.bidirectional = bidirectional
+    def __init__(
+        self,
+        bidirectional: bool = False,
+        seed: int = 0,
+        settings: Settings = STUDY,
+    ) -> None:
         self.seed = seed
+        self.settings = settings
+        self.network = Network(
+            settings,
+            FEATURES,
+            2 * settings.horizons,
+            bidirectional,
+            True,
+            correction_loss,
+        )
 
     def fit(self, histories: dict[str, pd.DataFrame]) -> "LSTMForecaster":
         """Fit to ``{ticker: prices}`` up to the training end.
 
-        Raises PriceError where no history is long enough.
+        Raises PriceError where a history is not long enough.
         """
-        calendar = joint_calendar(histories)
-        train_end, valid_start = validation_dates(calendar)
-        self.fit_end = calendar[-1]
-        rows, truths, training, validation, tested_on = [], [], [], [], []
+        self.fit_end = max(prices.index[-1] for prices in histories.values())
+        learning = learning_rows(histories, self.settings)
+        rows, truths, training, validation, dates = [], [], [], [], []
         offset = 0
-        for _, prices in sorted(histories.items()):
-            past = prices.loc[:train_end]
-            if len(past) < FEWEST:
-                continue
-            base = _base(past, prices)
-            ends = np.arange(FIRST, len(prices) - HORIZONS)
-            learnt = ends[ends < len(past) - HORIZONS]
-            tested = ends[prices.index[ends] >= valid_start]
+        for ticker, prices in sorted(histories.items()):
+            mine = learning[ticker]
+            base = self._base(prices[: mine.past], prices)
             rows.append(_read(prices, base))
-            truths.append(_truth(prices, base, learnt))
-            training.append(offset + learnt)
-            validation.append(offset + tested)
-            tested_on.append(prices.index[tested])
+            truths.append(self._truth(prices, base, mine.training))
+            training.append(offset + mine.training)
+            validation.append(offset + mine.validation)
+            dates.append(prices.index[mine.validation])
             offset += len(prices)
-        if not rows:
-            raise PriceError(
-                f"{', '.join(histories)}: fewer than {FEWEST} rows to learn "
-                "from"
-            )
         rows, truths = np.concatenate(rows), np.concatenate(truths)
         training = np.concatenate(training)
         validation = np.concatenate(validation)
         self.scaler = StandardScaler().fit(rows[training])
         rows = self.scaler.transform(rows)
-        self.weights = self._network().train(
+        self.weights = self.network.train(
             rows, truths, training, validation, self.seed
         )
-        output = self._network().run(self.weights, rows, validation)
+        horizons = self.settings.horizons
         self.trust = trust(
-            output[:, :HORIZONS],
-            truths[validation][:, :HORIZONS],
-            np.concatenate(tested_on),
+            self.network.run(self.weights, rows, validation)[:, :horizons],
+            truths[validation][:, :horizons],
+            np.concatenate(dates),
         )
         return self
 
     def predict(self, prices: pd.DataFrame, origins: np.ndarray) -> Forecast:
-        """Forecast from the given rows of ``prices``, FIRST or later."""
+        """Forecast from the given rows of ``prices``.
+
+        Raises PriceError for a row before ``settings.first``.
+        """
         past = prices.loc[: self.fit_end]
         prices = prices.iloc[: np.max(origins) + 1]  # nothing later is read
-        base = _base(past, prices)
+        base = self._base(past, prices)
         rows = self.scaler.transform(_read(prices, base))
-        output = self._network().run(self.weights, rows, origins)
+        output = self.network.run(self.weights, rows, origins)
         loc, log_scale = np.split(output, 2, axis=1)
         scale = base.scale[origins]
+        mean = shrunken(base, self.settings)[origins]
         return Forecast(
-            shrunken(base)[origins] + scale * loc * self.trust,
-            scale * np.exp(APPLIED * log_scale),
+            mean + scale * loc * self.trust,
+            scale * np.exp(self.settings.applied * log_scale),
             base.df[origins],
         )
 
-    def _network(self) -> Network:
-        outputs = 2 * HORIZONS
-        return compiled(
-            FEATURES, outputs, self.bidirectional, True, correction_loss
-        )
+    def _base(self, past: pd.DataFrame, prices: pd.DataFrame) -> Forecast:
+        """GARCH's forecast from every row of ``prices``, fitted on past."""
+        model = GARCH(self.settings).fit({"": past})
+        return model.predict(prices, np.arange(len(prices)))
 
+    def _truth(
+        self, prices: pd.DataFrame, base: Forecast, training: np.ndarray
+    ) -> np.ndarray:
+        """What the network learns from each session, as its loss reads it.
 
-def trust(
-    called: np.ndarray, moved: np.ndarray, dates: np.ndarray
-) -> np.ndarray:
-    """By how much to multiply each horizon's location, ``(H,)``.
-
-    ``called``, ``moved (m, H)``: what a network said of validation rows, and
-    what came; ``dates (m,)``. The slope b of the one on the other, shrunk to
-    ``b · max(0, 1 − (limit · se / b)²)`` (James & Stein 1961). Tickers move
-    together and targets overlap, so the standard error is clustered by
-    blocks of HORIZONS dates (Bester, Conley & Hansen 2011), and the limit is
-    SIGMAS for many blocks, more for few. Noise gets 0.
-    """
-    power = np.maximum((called**2).sum(axis=0), 1e-12)
-    slope = np.maximum((called * moved).sum(axis=0) / power, 0.0)
-    block = np.unique(dates, return_inverse=True)[1] // HORIZONS
-    score = pd.DataFrame(called * (moved - slope * called))
-    sums = score.groupby(block).sum().to_numpy()
-    others = len(sums) - 1
-    if others < 1:
-        return np.zeros(HORIZONS)
-    error = np.sqrt((sums**2).sum(axis=0) * (1 + 1 / others)) / power
-    limit = stats.t.isf(stats.norm.sf(SIGMAS), others)
-    share = 1 - (limit * error / np.maximum(slope, 1e-12)) ** 2
-    return slope * np.maximum(share, 0.0)
-
-
-def _base(past: pd.DataFrame, prices: pd.DataFrame) -> Forecast:
-    """GARCH's forecast from every row of ``prices``, fitted on ``past``."""
-    model = GARCH().fit({"": past})
-    return model.predict(prices, np.arange(len(prices)))
+        ``training``: the rows over which the ranges average one.
+        """
+        horizons = self.settings.horizons
+        moved = make_targets(log_close(prices), horizons)
+        moved -= shrunken(base, self.settings)
+        ranged = make_targets(np.cumsum(session_variance(prices)), horizons)
+        ranged = (ranged + TINY) / base.scale**2
+        ranged /= ranged[training].mean(axis=0)
+        return np.hstack([moved / base.scale, ranged, base.df])
 
 
 def _read(prices: pd.DataFrame, base: Forecast) -> np.ndarray:
@@ -191,15 +162,28 @@ def _read(prices: pd.DataFrame, base: Forecast) -> np.ndarray:
     return features(prices, base.scale[:, 0])
 
 
-def _truth(
-    prices: pd.DataFrame, base: Forecast, learnt: np.ndarray
+def trust(
+    forecast: np.ndarray, observed: np.ndarray, dates: np.ndarray
 ) -> np.ndarray:
-    """What the network learns from each session, as its loss reads it.
+    """By how much to multiply each horizon's location, ``(H,)``.
 
-    ``learnt``: the training rows, over which the ranges average one.
+    ``forecast``, ``observed (m, H)`` on validation rows; ``dates (m,)``. The
+    slope b of observed on forecast, shrunk to
+    ``b · max(0, 1 − (limit · se / b)²)`` (James & Stein 1961). Tickers move
+    together and targets overlap, so the standard error is clustered by
+    blocks of H dates (Bester, Conley & Hansen 2011), and the limit is
+    SIGMAS for many blocks, more for few. Noise gets 0.
     """
-    moved = make_targets(log_close(prices), HORIZONS) - shrunken(base)
-    ranged = make_targets(np.cumsum(session_variance(prices)), HORIZONS)
-    ranged = (ranged + TINY) / base.scale**2
-    ranged /= ranged[learnt].mean(axis=0)
-    return np.hstack([moved / base.scale, ranged, base.df])
+    horizons = forecast.shape[1]
+    power = np.maximum((forecast**2).sum(axis=0), 1e-12)
+    slope = np.maximum((forecast * observed).sum(axis=0) / power, 0.0)
+    block = np.unique(dates, return_inverse=True)[1] // horizons
+    score = pd.DataFrame(forecast * (observed - slope * forecast))
+    sums = score.groupby(block).sum().to_numpy()
+    others = len(sums) - 1
+    if others < 1:
+        return np.zeros(horizons)
+    error = np.sqrt((sums**2).sum(axis=0) * (1 + 1 / others)) / power
+    limit = stats.t.isf(stats.norm.sf(SIGMAS), others)
+    share = 1 - (limit * error / np.maximum(slope, 1e-12)) ** 2
+    return slope * np.maximum(share, 0.0)

@@ -1,33 +1,37 @@
 """Build, train and run the Keras networks: one way for all of them."""
 
+import threading
+from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from forecasting.backend import keras, tf
-from forecasting.windows import LOOKBACK, make_windows
+from forecasting.market.prices import PriceError
+from forecasting.settings import Settings
+from forecasting.windows import make_windows
 
-# Chosen on rows before the first test fold, then frozen for every ticker,
-# fold and horizon.
-UNITS = 32
-BATCH = 256  # at most
-STEPS = 24  # a pass over the training windows, at least
-LEARNING_RATE = 1e-3
-EPOCHS = 40
-PATIENCE = 5  # epochs without a better validation loss before stopping
+# A process has one compiled model of a shape and one generator of weights, so
+# its threads take turns.
+TURN = threading.RLock()
 
 
 def build_network(
-    features: int, outputs: int, bidirectional: bool, direct: bool
+    settings: Settings,
+    features: int,
+    outputs: int,
+    bidirectional: bool,
+    direct: bool,
 ) -> keras.Model:
-    """Windows ``(batch, LOOKBACK, features)`` → ``(batch, outputs)``.
+    """Windows ``(batch, lookback, features)`` → ``(batch, outputs)``.
 
     ``direct``: the last session also reaches the output past the LSTM, so
     that what is linear in it is learnt within a few steps. The output starts
     at zero: an untrained network has no opinion.
     """
-    window = keras.Input((LOOKBACK, features))
-    recurrent = keras.layers.LSTM(UNITS)
+    window = keras.Input((settings.lookback, features))
+    recurrent = keras.layers.LSTM(settings.units)
     if bidirectional:
         recurrent = keras.layers.Bidirectional(recurrent)
     seen = recurrent(window)
@@ -37,27 +41,24 @@ def build_network(
     return keras.Model(window, dense(seen))
 
 
-class Network:
-    """A compiled network that can be trained again and again.
+class Network(NamedTuple):
+    """A network by its shape and loss, to be trained again and again.
 
     XLA takes longer to compile a network than to train it, so all fits of
-    one shape share a compilation: ``train`` draws the weights anew.
+    one shape in a process share a compilation: ``train`` draws the weights
+    anew.
     """
 
-    def __init__(
-        self,
-        features: int,
-        outputs: int,
-        bidirectional: bool,
-        direct: bool,
-        loss,
-    ) -> None:
-        self.shape = features, outputs, bidirectional, direct
-        self.model = build_network(*self.shape)
-        adam = keras.optimizers.Adam(LEARNING_RATE)
-        adam.build(self.model.trainable_variables)
-        self.model.compile(adam, loss, jit_compile=True)
-        self.start = [variable.numpy() for variable in adam.variables]
+    settings: Settings
+    features: int
+    outputs: int
+    bidirectional: bool
+    direct: bool
+    loss: Callable | str
+
+    def build(self) -> keras.Model:
+        """The network with weights drawn anew, not compiled."""
+        return build_network(*self[:-1])
 
     def train(
         self,
@@ -72,57 +73,76 @@ class Network:
         ``rows (n, features)``, ``targets (n, k)``; ``training`` and
         ``validation``: the rows at which windows end.
         """
-        keras.utils.set_random_seed(seed)
-        self.model.set_weights(build_network(*self.shape).get_weights())
-        variables = self.model.optimizer.variables
-        for variable, value in zip(variables, self.start, strict=True):
-            variable.assign(value)
+        settings = self.settings
         stop = keras.callbacks.EarlyStopping(
-            patience=PATIENCE, restore_best_weights=True
+            patience=settings.patience, restore_best_weights=True
         )
         # A short history gets smaller batches (powers of two), as it needs
         # as many steps to learn from.
-        size = min(BATCH, 2 ** int(np.log2(max(len(training) / STEPS, 1))))
-        self.model.fit(
-            batches(rows, targets, training, size, shuffle=seed),
-            validation_data=batches(rows, targets, validation, size),
-            epochs=EPOCHS,
-            shuffle=False,  # the batches are shuffled already
-            callbacks=[stop],
-            verbose=0,
-        )
-        return self.model.get_weights()
+        size = 2 ** int(np.log2(max(len(training) / settings.steps, 1)))
+        size = min(settings.batch, size)
+        window = settings.lookback
+        with TURN:
+            model, start = _compiled(self)
+            keras.utils.set_random_seed(seed)
+            model.set_weights(self.build().get_weights())
+            variables = model.optimizer.variables
+            for variable, value in zip(variables, start, strict=True):
+                variable.assign(value)
+            model.fit(
+                batches(rows, targets, training, window, size, shuffle=seed),
+                validation_data=batches(
+                    rows, targets, validation, window, size
+                ),
+                epochs=settings.epochs,
+                shuffle=False,  # the batches are shuffled already
+                callbacks=[stop],
+                verbose=0,
+            )
+            return model.get_weights()
 
     def run(
-        self,
-        weights: list[np.ndarray],
-        rows: np.ndarray,
-        origins: np.ndarray,
+        self, weights: list[np.ndarray], rows: np.ndarray, origins: np.ndarray
     ) -> np.ndarray:
-        """Outputs for the windows that end at ``origins``, ``(m, k)``."""
-        self.model.set_weights(weights)
-        windows = make_windows(rows.astype(np.float32), LOOKBACK)
+        """Outputs for the windows that end at ``origins``, ``(m, k)``.
+
+        Raises PriceError for an origin with too few rows before it.
+        """
+        settings = self.settings
+        lookback, batch = settings.lookback, settings.batch
+        if np.min(origins) < settings.first:
+            raise PriceError(
+                f"no forecast from row {np.min(origins)}: the first whole "
+                f"window of {lookback} sessions ends at row {settings.first}"
+            )
+        windows = make_windows(rows.astype(np.float32), lookback)
         # Whole batches only: another batch shape is another compilation.
-        padded = np.resize(origins, -(-len(origins) // BATCH) * BATCH)
-        outputs = [
-            self.model.predict_on_batch(windows[part - LOOKBACK + 1])
-            for part in padded.reshape(-1, BATCH)
-        ]
+        padded = np.resize(origins, -(-len(origins) // batch) * batch)
+        with TURN:
+            model, _ = _compiled(self)
+            model.set_weights(weights)
+            outputs = [
+                model.predict_on_batch(windows[part - lookback + 1])
+                for part in padded.reshape(-1, batch)
+            ]
         return np.concatenate(outputs)[: len(origins)].astype(float)
 
 
 @lru_cache
-def compiled(
-    features: int, outputs: int, bidirectional: bool, direct: bool, loss
-) -> Network:
-    """The one network of a shape and loss in this process."""
-    return Network(features, outputs, bidirectional, direct, loss)
+def _compiled(network: Network) -> tuple[keras.Model, list[np.ndarray]]:
+    """The one model of its shape, and its optimiser's state at the start."""
+    model = network.build()
+    adam = keras.optimizers.Adam(network.settings.learning_rate)
+    adam.build(model.trainable_variables)
+    model.compile(adam, network.loss, jit_compile=True)
+    return model, [variable.numpy() for variable in adam.variables]
 
 
 def batches(
     rows: np.ndarray,
     targets: np.ndarray,
     origins: np.ndarray,
+    lookback: int,
     size: int,
     shuffle: int | None = None,
 ) -> tf.data.Dataset:
@@ -138,7 +158,7 @@ def batches(
     ends = tf.constant(origins[kept])
     rows = tf.constant(rows, tf.float32)
     targets = tf.constant(targets, tf.float32)
-    back = tf.range(1 - LOOKBACK, 1, dtype=tf.int64)
+    back = tf.range(1 - lookback, 1, dtype=tf.int64)
 
     def deal(epoch: tf.Tensor) -> tf.Tensor:
         return tf.random.experimental.stateless_shuffle(ends, [0, epoch])

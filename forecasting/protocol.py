@@ -1,27 +1,31 @@
-"""Walk-forward verdict: what a model can forecast, and is it significant?
+"""Walk-forward: fit before each test year, forecast it, get the verdict.
 
 ``python -m forecasting`` runs it from the command line.
 """
 
 import copy
+import inspect
+import re
+import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+import cloudpickle
 import joblib
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from forecasting.baselines import RandomWalk
-from forecasting.forecast import Forecast
+from forecasting.forecast import Forecast, Forecaster
 from forecasting.market.prices import PriceError
-from forecasting.scores import losses, scores, summarise
+from forecasting.scores import Verdict, judge
+from forecasting.settings import STUDY, Settings
 from forecasting.windows import (
-    MIN_TRAIN,
     Dates,
+    before,
     fold_origins,
     joint_calendar,
     rows_needed,
@@ -29,35 +33,10 @@ from forecasting.windows import (
 )
 
 
-class Forecaster(Protocol):
-    """What a model needs to get a verdict.
-
-    ``pooled = True`` fits one model to all tickers at once (default: one
-    per ticker). A model with an attribute ``seed`` is fitted once per seed.
-    """
-
-    def fit(self, histories: dict[str, pd.DataFrame]) -> "Forecaster":
-        """Learn from ``{ticker: prices}`` up to the training end."""
-
-    def predict(self, prices: pd.DataFrame, origins: np.ndarray) -> Forecast:
-        """Forecast from rows ``origins``, reading no row after each."""
-
-
-class Verdict(NamedTuple):
-    """``scores``: a row per ticker, model, fold, seed and horizon.
-
-    ``summary``: a row per ticker (and pooled), model and horizon, over all
-    folds, with the tests of significance.
-    """
-
-    scores: pd.DataFrame
-    summary: pd.DataFrame
-
-
-class Fit(NamedTuple):
+class Job(NamedTuple):
     """One unit of work: a model, its fold, its tickers and its seed."""
 
-    name: str
+    model: str
     fold: int
     tickers: tuple[str, ...]
     seed: int
@@ -67,119 +46,152 @@ def walk_forward(
     models: dict[str, Forecaster],
     histories: dict[str, pd.DataFrame],
     folds: int = 4,
-    seeds: int = 5,
+    seeds: Iterable[int] = range(5),
+    settings: Settings = STUDY,
     jobs: int = 1,
     parts: Path | None = None,
 ) -> Verdict:
     """Give each model its verdict on the last ``folds`` years of prices.
 
     ``models``: ``{name: model}``; RandomWalk, to which all are compared,
-    joins them. ``jobs``: fits at once. ``parts``: a folder that keeps
-    finished fits, so that a killed run continues. Raises PriceError, before
-    any fit, where a history is too short.
+    joins them. ``settings``: the rows; each model brings its own for the
+    rest. ``jobs``: fits at once, −1 for one a core. ``parts``: a folder that
+    keeps finished fits, so that a killed run continues. Raises PriceError,
+    before any fit, where a history is too short.
     """
-    models = {"RandomWalk": RandomWalk()} | models
-    splits = fold_dates(histories, folds)
-    fits = list(plan(models, histories, splits, seeds))
-    forecasts = run(fits, models, histories, splits, jobs, parts)
-    frames = []
-    for ticker, prices in histories.items():
-        mine = {
-            (fit.name, fit.fold, fit.seed): result[ticker]
-            for name in models
-            for fit, result in forecasts.items()
-            if fit.name == name and ticker in result
-        }
-        frames.append(losses(ticker, prices, splits, mine))
-    table = pd.concat(frames, ignore_index=True)
-    return Verdict(scores(table), summarise(table))
+    models = {"RandomWalk": RandomWalk(settings)} | models
+    for name, model in models.items():
+        check_model(name, model)
+    splits = fold_dates(histories, folds, settings)
+    todo = list(plan(models, histories, splits, list(seeds), settings))
+    done = run(todo, models, histories, splits, settings, jobs, parts)
+    forecasts: dict[str, dict] = {ticker: {} for ticker in histories}
+    for name in models:
+        for job in (job for job in todo if job.model == name):
+            for ticker, forecast in done[job].items():
+                key = job.model, job.fold, job.seed
+                forecasts[ticker][key] = forecast
+    mine = ((t, p, forecasts[t]) for t, p in histories.items())
+    return judge(mine, splits, joint_calendar(histories), settings)
 
 
-def fold_dates(histories: dict[str, pd.DataFrame], folds: int) -> list[Dates]:
+def check_model(name: str, model: Forecaster) -> None:
+    """Refuse, in one line, what does not declare what a model declares."""
+    for attribute in ("fit", "predict", "pooled", "seed"):
+        if not hasattr(model, attribute):
+            raise TypeError(
+                f"{name}: {type(model).__name__} has no {attribute}; let the "
+                "class inherit from forecasting.forecast.Forecaster"
+            )
+
+
+def fold_dates(
+    histories: dict[str, pd.DataFrame], folds: int, settings: Settings = STUDY
+) -> list[Dates]:
     """Boundaries of the test folds, the same dates for every ticker.
 
     Raises PriceError where the joint calendar is too short for the folds,
     or where a ticker can take part in none of them.
     """
     calendar = joint_calendar(histories)
-    if len(calendar) < rows_needed(folds):
+    needed = rows_needed(folds, settings)
+    if len(calendar) < needed:
         raise PriceError(
             f"{', '.join(histories)}: {len(calendar)} sessions, but {folds} "
-            f"test folds need {rows_needed(folds)}; use fewer folds"
+            f"test folds need {needed}; use fewer folds"
         )
-    splits = walk_forward_dates(calendar, folds)
+    splits = walk_forward_dates(calendar, folds, settings)
     for ticker, prices in histories.items():
-        if not any(can_test(prices, dates) for dates in splits):
+        if not any(can_test(prices, dates, settings) for dates in splits):
             raise PriceError(
                 f"{ticker}: {len(prices)} rows, but no test fold has any of "
-                f"them in it and {MIN_TRAIN} before it"
+                f"them in it and {settings.min_train} before it; leave it "
+                "out, or use other folds"
             )
     return splits
 
 
-def can_train(prices: pd.DataFrame, dates: Dates) -> bool:
+def can_train(
+    prices: pd.DataFrame, dates: Dates, settings: Settings = STUDY
+) -> bool:
     """Whether a ticker has enough rows before a fold to be fitted on."""
-    return len(prices.loc[: dates.fit_end]) >= MIN_TRAIN
+    return len(before(prices, dates, settings)) >= settings.min_train
 
 
-def can_test(prices: pd.DataFrame, dates: Dates) -> bool:
+def can_test(
+    prices: pd.DataFrame, dates: Dates, settings: Settings = STUDY
+) -> bool:
     """Whether it has rows to be tested on, too."""
-    return can_train(prices, dates) and len(fold_origins(prices, dates)) > 0
+    tested = len(fold_origins(prices, dates)) > 0
+    return tested and can_train(prices, dates, settings)
 
 
 def plan(
     models: dict[str, Forecaster],
     histories: dict[str, pd.DataFrame],
     splits: list[Dates],
-    seeds: int,
-) -> Iterator[Fit]:
+    seeds: list[int],
+    settings: Settings = STUDY,
+) -> Iterator[Job]:
     """Every fit that the verdict needs, the slow pooled ones first."""
-    pooled = {n: m for n, m in models.items() if getattr(m, "pooled", False)}
+    pooled = {name: m for name, m in models.items() if m.pooled}
     for name, model in (pooled | models).items():
         for fold, dates in enumerate(splits):
-            fit = [t for t, p in histories.items() if can_train(p, dates)]
-            test = [t for t in fit if can_test(histories[t], dates)]
-            groups = [tuple(fit)] if name in pooled else [(t,) for t in test]
-            for seed in range(seeds if hasattr(model, "seed") else 1):
-                for group in groups:
-                    yield Fit(name, fold, group, seed)
+            train = tuple(
+                ticker
+                for ticker, prices in histories.items()
+                if can_train(prices, dates, settings)
+            )
+            test = [
+                (ticker,)
+                for ticker in train
+                if can_test(histories[ticker], dates, settings)
+            ]
+            for seed in [0] if model.seed is None else seeds:
+                for tickers in [train] if model.pooled else test:
+                    yield Job(name, fold, tickers, seed)
 
 
 def run(
-    fits: list[Fit],
+    todo: list[Job],
     models: dict[str, Forecaster],
     histories: dict[str, pd.DataFrame],
     splits: list[Dates],
+    settings: Settings = STUDY,
     jobs: int = 1,
     parts: Path | None = None,
-) -> dict[Fit, dict[str, Forecast]]:
-    """Carry out the fits, those already in ``parts`` excepted."""
-    arguments = {
-        fit: (
-            models[fit.name],
-            {ticker: histories[ticker] for ticker in fit.tickers},
-            splits[fit.fold],
-            fit.seed,
-        )
-        for fit in fits
-    }
-    files = {}
+) -> dict[Job, dict[str, Forecast]]:
+    """Carry out jobs, those already in ``parts`` excepted.
+
+    Returns forecasts of the reported horizons by job and ticker.
+    """
+    files, done = {}, {}
     if parts is not None:
         parts.mkdir(parents=True, exist_ok=True)
-        files = {f: parts / _part(f, arguments[f]) for f in fits}
-    done = {f: joblib.load(p) for f, p in files.items() if p.exists()}
-    todo = [fit for fit in fits if fit not in done]
-    tasks = [joblib.delayed(_labelled)(f, *arguments[f]) for f in todo]
+        names = part_names(todo, models, histories, splits, settings)
+        files = {job: parts / name for job, name in names.items()}
+        done = {j: joblib.load(p) for j, p in files.items() if p.exists()}
+    tasks = [
+        joblib.delayed(_labelled)(
+            job,
+            models[job.model],
+            {ticker: histories[ticker] for ticker in job.tickers},
+            splits[job.fold],
+            settings,
+        )
+        for job in todo
+        if job not in done
+    ]
     with _quiet_workers():
         results = joblib.Parallel(jobs, return_as="generator_unordered")(tasks)
-        bar = tqdm(results, "fits", len(fits), initial=len(done), disable=None)
-        for fit, result in bar:
-            done[fit] = result
-            if fit in files:
-                temporary = files[fit].with_suffix(".tmp")
+        bar = tqdm(results, "fits", len(todo), initial=len(done), disable=None)
+        for job, result in bar:
+            done[job] = result
+            if job in files:
+                temporary = files[job].with_suffix(f".{uuid.uuid4().hex}.tmp")
                 joblib.dump(result, temporary)
-                temporary.replace(files[fit])
-    return {fit: done[fit] for fit in fits}
+                temporary.replace(files[job])
+    return done
 
 
 def fit_model(
@@ -187,12 +199,14 @@ def fit_model(
     histories: dict[str, pd.DataFrame],
     dates: Dates,
     seed: int = 0,
+    settings: Settings = STUDY,
 ) -> Forecaster:
     """A copy of the model, fitted on the rows before a test fold."""
     model = copy.deepcopy(model)
-    if hasattr(model, "seed"):
+    if model.seed is not None:
         model.seed = seed
-    model.fit({t: p.loc[: dates.fit_end] for t, p in histories.items()})
+    past = {t: before(p, dates, settings) for t, p in histories.items()}
+    model.fit(past)
     return model
 
 
@@ -200,13 +214,15 @@ def fit_seeds(
     model: Forecaster,
     histories: dict[str, pd.DataFrame],
     dates: Dates,
-    seeds: int,
+    seeds: Iterable[int],
+    settings: Settings = STUDY,
 ) -> list[Forecaster]:
     """Copies of a model fitted before a fold, one per seed, in parallel."""
     fit = joblib.delayed(fit_model)
-    tasks = [fit(model, histories, dates, seed) for seed in range(seeds)]
     with _quiet_workers():
-        return joblib.Parallel(n_jobs=-1)(tasks)
+        return joblib.Parallel(n_jobs=-1)(
+            fit(model, histories, dates, seed, settings) for seed in seeds
+        )
 
 
 @contextmanager
@@ -218,26 +234,67 @@ def _quiet_workers() -> Iterator[None]:
 
 
 def fit_predict(
+    job: Job,
     model: Forecaster,
     histories: dict[str, pd.DataFrame],
     dates: Dates,
-    seed: int,
+    settings: Settings = STUDY,
 ) -> dict[str, Forecast]:
-    """Forecasts of a test fold's rows, by a model fitted before them."""
-    fitted = fit_model(model, histories, dates, seed)
-    return {
-        ticker: fitted.predict(prices, fold_origins(prices, dates))
-        for ticker, prices in histories.items()
-        if can_test(prices, dates)
-    }
+    """Forecasts of a test fold's rows, by a model fitted before them.
+
+    At the reported horizons. Raises ValueError, in one line, for a forecast
+    of another shape than was asked for.
+    """
+    fitted = fit_model(model, histories, dates, job.seed, settings)
+    forecasts = {}
+    for ticker, prices in histories.items():
+        if not can_test(prices, dates, settings):
+            continue
+        origins = fold_origins(prices, dates)
+        forecast = fitted.predict(prices, origins)
+        wanted = len(origins), settings.horizons
+        if forecast.loc.shape != wanted:
+            raise ValueError(
+                f"{job.model}: a forecast of shape {forecast.loc.shape} for "
+                f"{ticker}, but (origins, horizons) is {wanted}"
+            )
+        forecasts[ticker] = forecast.at(settings.reported)
+    return forecasts
 
 
-def _labelled(fit: Fit, *arguments) -> tuple[Fit, dict[str, Forecast]]:
+def _labelled(job: Job, *arguments) -> tuple[Job, dict[str, Forecast]]:
     """A result with its label, as results come in any order."""
-    return fit, fit_predict(*arguments)
+    return job, fit_predict(job, *arguments)
 
 
-def _part(fit: Fit, arguments: tuple) -> str:
-    """File name of a finished fit: changes with its data or the code."""
-    code = [p.read_bytes() for p in sorted(Path(__file__).parent.glob("*.py"))]
-    return f"{fit.name}-{fit.fold}-{fit.seed}-{joblib.hash([code, arguments])}"
+def part_names(
+    todo: list[Job],
+    models: dict[str, Forecaster],
+    histories: dict[str, pd.DataFrame],
+    splits: list[Dates],
+    settings: Settings,
+) -> dict[Job, str]:
+    """File names of finished jobs: they change with the data or the code.
+
+    The code of a model is the file, or the notebook cell, that defines it.
+    """
+    ours = sorted(Path(__file__).parent.rglob("*.py"))
+    code = joblib.hash([path.read_bytes() for path in ours])
+    data = {ticker: joblib.hash(p) for ticker, p in histories.items()}
+    theirs = {name: joblib.hash([m, _code(m)]) for name, m in models.items()}
+    names = {}
+    for job in todo:
+        rows = [(ticker, data[ticker]) for ticker in job.tickers]
+        parts = [code, theirs[job.model], rows, splits[job.fold], settings]
+        label = re.sub(r"\W+", "-", job.model)
+        key = joblib.hash([job.model, *parts])
+        names[job] = f"{label}-{job.fold}-{job.seed}-{key}"
+    return names
+
+
+def _code(model: Forecaster) -> bytes | str:
+    """What defines a model's class, as text or as code objects."""
+    try:
+        return inspect.getsource(inspect.getmodule(type(model)))
+    except (OSError, TypeError):  # in a notebook
+        return cloudpickle.dumps(type(model))

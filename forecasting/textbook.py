@@ -4,15 +4,15 @@ import numpy as np
 import pandas as pd
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from forecasting.baselines import STEPS, fit_student_t
+from forecasting.baselines import fit_student_t
 from forecasting.features import log_close
-from forecasting.forecast import Forecast
-from forecasting.lstm import FIRST
-from forecasting.networks import Network, compiled
-from forecasting.windows import HORIZONS, make_targets, validation_dates
+from forecasting.forecast import Forecast, Forecaster
+from forecasting.networks import Network
+from forecasting.settings import STUDY, Settings
+from forecasting.windows import learning_rows, make_targets
 
 
-class TextbookLSTM:
+class TextbookLSTM(Forecaster):
     """Where the close goes: the network of most tutorials.
 
     ``target="close"``: windows of min-max scaled closes → the next closes.
@@ -23,54 +23,61 @@ class TextbookLSTM:
     """
 
     def __init__(
-        self, target: str, bidirectional: bool = False, seed: int = 0
+        self,
+        target: str,
+        bidirectional: bool = False,
+        seed: int = 0,
+        settings: Settings = STUDY,
     ) -> None:
         if target not in ("close", "return"):
             raise ValueError(f"target is close or return, not {target!r}")
         self.target = target
-        self.bidirectional = bidirectional
         self.seed = seed
+        self.settings = settings
+        self.network = Network(
+            settings, 1, settings.horizons, bidirectional, False, "mse"
+        )
 
     def fit(self, histories: dict[str, pd.DataFrame]) -> "TextbookLSTM":
         """Fit to the one history in ``{ticker: prices}``."""
-        (prices,) = histories.values()
-        train_end, valid_start = validation_dates(prices.index)
-        learnt = len(prices.loc[:train_end])
-        ends = np.arange(FIRST, len(prices) - HORIZONS)
-        training = ends[ends < learnt - HORIZONS]
+        ((ticker, prices),) = histories.items()
+        learning = learning_rows(histories, self.settings)[ticker]
+        horizons = self.settings.horizons
         values = self._values(prices)
         scaler = MinMaxScaler if self.target == "close" else StandardScaler
-        self.scaler = scaler().fit(values[:learnt])
+        self.scaler = scaler().fit(values[: learning.past])
         rows = self.scaler.transform(values)
-        ahead = [np.roll(rows[:, 0], -h) for h in STEPS]  # ends stop earlier
-        self.weights = self._network().train(
+        # Rolled round the end of the rows, where no window ends.
+        ahead = [np.roll(rows[:, 0], -h) for h in range(1, horizons + 1)]
+        self.weights = self.network.train(
             rows,
             np.transpose(ahead),
-            training,
-            ends[prices.index[ends] >= valid_start],
+            learning.training,
+            learning.validation,
             self.seed,
         )
-        moved = make_targets(log_close(prices), HORIZONS)[training]
-        errors = moved - self._called(prices, training)
+        observed = make_targets(log_close(prices), horizons)
+        origins = learning.training
+        errors = observed[origins] - self._point(prices, origins)
         self.scale, self.df = np.transpose(
             [fit_student_t(column) for column in errors.T]
         )
         return self
 
     def predict(self, prices: pd.DataFrame, origins: np.ndarray) -> Forecast:
-        """Forecast from the given rows of ``prices``, FIRST or later."""
+        """Forecast from rows of ``prices``, ``settings.first`` or later."""
         prices = prices.iloc[: np.max(origins) + 1]  # nothing later is read
-        loc = self._called(prices, origins)
+        loc = self._point(prices, origins)
         return Forecast(
             loc,
             np.broadcast_to(self.scale, loc.shape),
             np.broadcast_to(self.df, loc.shape),
         )
 
-    def _called(self, prices: pd.DataFrame, origins: np.ndarray) -> np.ndarray:
+    def _point(self, prices: pd.DataFrame, origins: np.ndarray) -> np.ndarray:
         """Log returns that the network predicts, ``(origins, H)``."""
         rows = self.scaler.transform(self._values(prices))
-        output = self._network().run(self.weights, rows, origins)
+        output = self.network.run(self.weights, rows, origins)
         values = self.scaler.inverse_transform(output.reshape(-1, 1))
         values = values.reshape(output.shape)
         if self.target == "return":
@@ -84,6 +91,3 @@ class TextbookLSTM:
             return prices[["Close"]].to_numpy()
         close = log_close(prices)
         return np.diff(close, prepend=close[0])[:, None]
-
-    def _network(self) -> Network:
-        return compiled(1, HORIZONS, self.bidirectional, False, "mse")

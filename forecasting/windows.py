@@ -5,11 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-LOOKBACK = 60  # sessions a network reads
-HORIZONS = 20  # sessions ahead it forecasts, 1 … 20
-BLOCK = 252  # sessions of a test period: one trading year
-VALIDATION = 0.15  # share of the training part, its last dates
-MIN_TRAIN = 400  # rows before a test period that a model needs
+from forecasting.market.prices import PriceError
+from forecasting.settings import STUDY, Settings
 
 
 class Dates(NamedTuple):
@@ -17,7 +14,8 @@ class Dates(NamedTuple):
 
     Fitting may use rows up to ``train_end``; rows from ``valid_start`` to
     ``fit_end`` only stop it. The test origins are ``test_start`` …
-    ``test_end``. Between the parts lies an embargo of HORIZONS sessions.
+    ``test_end``. Between the parts lies an embargo of as many sessions as
+    are forecast.
     """
 
     train_end: pd.Timestamp
@@ -27,6 +25,18 @@ class Dates(NamedTuple):
     test_end: pd.Timestamp
 
 
+class Learning(NamedTuple):
+    """Rows of one ticker that a network learns from, as window ends.
+
+    ``past``: how many rows it may train on; ``training`` and ``validation``:
+    the rows at which a window ends whose target lies in the same part.
+    """
+
+    past: int
+    training: np.ndarray
+    validation: np.ndarray
+
+
 def make_windows(rows: np.ndarray, lookback: int) -> np.ndarray:
     """Sliding windows over a series, as a read-only view: nothing is copied.
 
@@ -34,7 +44,7 @@ def make_windows(rows: np.ndarray, lookback: int) -> np.ndarray:
     k … k + lookback − 1, so it may be used from its last row on.
     """
     if len(rows) < lookback:
-        raise ValueError(f"{len(rows)} rows, but a window needs {lookback}")
+        raise PriceError(f"{len(rows)} rows, but a window needs {lookback}")
     view = np.lib.stride_tricks.sliding_window_view(rows, lookback, axis=0)
     return np.moveaxis(view, -1, 1)
 
@@ -51,26 +61,42 @@ def make_targets(log_close: np.ndarray, horizons: int) -> np.ndarray:
 
 
 def joint_calendar(histories: dict[str, pd.DataFrame]) -> pd.DatetimeIndex:
-    """Every date on which at least one ticker has a row, ascending."""
+    """Dates on which most of the tickers listed then have a row, ascending.
+
+    A ticker is listed from its first row to its last. So the weekends of a
+    coin do not make a stock's year shorter, nor one market's holidays
+    another's.
+    """
     dates = pd.DatetimeIndex([])
     for prices in histories.values():
         dates = dates.union(prices.index)
-    return dates
+    traded, listed = np.zeros(len(dates)), np.zeros(len(dates))
+    for prices in histories.values():
+        traded += dates.isin(prices.index)
+        listed += (dates >= prices.index[0]) & (dates <= prices.index[-1])
+    return dates[2 * traded > listed]
 
 
 def validation_dates(
-    calendar: pd.DatetimeIndex,
+    calendar: pd.DatetimeIndex, settings: Settings = STUDY
 ) -> tuple[pd.Timestamp, pd.Timestamp]:
     """Last date to train on and first date to validate on.
 
     The last 15 % of a training part's dates validate; an embargo of
-    HORIZONS dates before them belongs to neither.
+    ``horizons`` dates before them belongs to neither.
     """
-    first = len(calendar) - int(np.ceil(VALIDATION * len(calendar)))
-    return calendar[first - HORIZONS - 1], calendar[first]
+    share = int(np.ceil(settings.validation * len(calendar)))
+    first = len(calendar) - share
+    if first <= settings.horizons:
+        raise PriceError(
+            f"{len(calendar)} sessions are too few to train and validate on"
+        )
+    return calendar[first - settings.horizons - 1], calendar[first]
 
 
-def walk_forward_dates(calendar: pd.DatetimeIndex, folds: int) -> list[Dates]:
+def walk_forward_dates(
+    calendar: pd.DatetimeIndex, folds: int, settings: Settings = STUDY
+) -> list[Dates]:
     """Cut the last ``folds`` blocks of 252 dates into test folds.
 
     The training part of each fold is all that comes before its block and
@@ -78,19 +104,29 @@ def walk_forward_dates(calendar: pd.DatetimeIndex, folds: int) -> list[Dates]:
     """
     splits = []
     for k in range(folds, 0, -1):
-        first = len(calendar) - k * BLOCK
-        fit_end = first - HORIZONS - 1
-        train_end, valid_start = validation_dates(calendar[: fit_end + 1])
+        first = len(calendar) - k * settings.block
+        fit_end = first - settings.horizons - 1
         splits.append(
             Dates(
-                train_end,
-                valid_start,
+                *validation_dates(calendar[: fit_end + 1], settings),
                 calendar[fit_end],
                 calendar[first],
-                calendar[first + BLOCK - 1],
+                calendar[first + settings.block - 1],
             )
         )
     return splits
+
+
+def before(
+    prices: pd.DataFrame, dates: Dates, settings: Settings = STUDY
+) -> pd.DataFrame:
+    """Rows that a fold lets a model learn from.
+
+    The embargo counts sessions of the ticker itself as well as those of the
+    joint calendar.
+    """
+    past = prices[prices.index < dates.test_start]
+    return past.iloc[: -settings.horizons].loc[: dates.fit_end]
 
 
 def fold_origins(prices: pd.DataFrame, dates: Dates) -> np.ndarray:
@@ -101,6 +137,50 @@ def fold_origins(prices: pd.DataFrame, dates: Dates) -> np.ndarray:
     )
 
 
-def rows_needed(folds: int) -> int:
+def learning_rows(
+    histories: dict[str, pd.DataFrame], settings: Settings = STUDY
+) -> dict[str, Learning]:
+    """Which rows of each ticker train a pooled network, which validate.
+
+    ``histories`` end where fitting ends. The parts are cut at the same dates
+    for all, so that no ticker's training rows tell of another's validation
+    rows. A ticker with too few rows on one side of that cut, because it was
+    listed late or long ago, is cut by its own rows instead. Raises
+    PriceError for one that has too few either way.
+    """
+    joint = validation_dates(joint_calendar(histories), settings)
+    rows = {}
+    for ticker, prices in histories.items():
+        found = _cut(prices, *joint, settings)
+        if _too_few(found, settings) and len(prices) > settings.horizons:
+            own = validation_dates(prices.index, settings)
+            found = _cut(prices, *own, settings)
+        if _too_few(found, settings):
+            raise PriceError(
+                f"{ticker}: {len(prices)} rows are too few to learn from; "
+                f"about {settings.min_train} are needed before a test"
+            )
+        rows[ticker] = found
+    return rows
+
+
+def _cut(
+    prices: pd.DataFrame,
+    train_end: pd.Timestamp,
+    valid_start: pd.Timestamp,
+    settings: Settings,
+) -> Learning:
+    ends = np.arange(settings.first, len(prices) - settings.horizons)
+    past = len(prices.loc[:train_end])
+    training = ends[ends < past - settings.horizons]
+    return Learning(past, training, ends[prices.index[ends] >= valid_start])
+
+
+def _too_few(rows: Learning, settings: Settings) -> bool:
+    few = len(rows.validation) < settings.horizons
+    return few or rows.past < settings.min_learnt
+
+
+def rows_needed(folds: int, settings: Settings = STUDY) -> int:
     """Rows a history must have to be tested on every one of the folds."""
-    return MIN_TRAIN + HORIZONS + folds * BLOCK
+    return settings.min_train + settings.horizons + folds * settings.block

@@ -1,0 +1,51 @@
+"""The settings of the study, in one place: what a reader may change.
+
+``STUDY`` holds the values behind every committed number. They were chosen on
+rows before the first test fold and then frozen; results/README.md says how.
+A model and the protocol take other ones as an argument:
+
+    LSTMForecaster(settings=Settings(lookback=30, units=16))
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is learnt, how, and on which rows it is tested."""
+
+    # windows and targets
+    lookback: int = 60  # sessions a network reads
+    horizons: int = 20  # sessions ahead that are forecast, 1 … horizons
+    # the network and its training
+    units: int = 32  # of the recurrent layer, in each direction
+    batch: int = 256  # windows, at most
+    steps: int = 24  # batches in a pass over the training windows, at least
+    learning_rate: float = 1e-3
+    epochs: int = 40
+    patience: int = 5  # epochs without a lower validation loss
+    # what becomes of GARCH. A mean return is known so badly that zero must
+    # count for something: where annual Sharpe ratios are 0 ± 1, the posterior
+    # mean of n daily returns is n / (n + 252) of their average.
+    prior_days: float = 252
+    # Share of a learnt correction that is applied: the whole of it gains more
+    # on average, but varies so much from day to day that it is less sure.
+    applied: float = 0.5
+    # rows
+    block: int = 252  # sessions of a test fold: one trading year
+    validation: float = 0.15  # share of the training part, its last dates
+    min_train: int = 400  # rows before a test fold that a model needs
+    min_learnt: int = 250  # of them, rows that a pooled network trains on
+
+    @property
+    def first(self) -> int:
+        """First row of a history that a network can forecast from."""
+        return self.lookback + 1
+
+    @property
+    def reported(self) -> tuple[int, ...]:
+        """Horizons in every table."""
+        return tuple(h for h in (1, 5, 20) if h <= self.horizons)
+
+
+STUDY = Settings()
