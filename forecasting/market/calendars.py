@@ -1,54 +1,203 @@
-"""The trading sessions ahead, which date a forecast."""
+"""Exchanges: their sessions, ahead and missing, and their currencies.
+
+One table serves two readers. The scraper knows Yahoo's code of an exchange,
+which comes with the prices; the dating of forecasts knows only the ticker,
+whose suffix names the exchange (none: New York).
+"""
 
 import functools
+import re
 import threading
 import warnings
+from typing import NamedTuple
 
 import exchange_calendars
+import numpy as np
 import pandas as pd
 
-# Yahoo's suffix of a ticker → calendar; none: New York.
-EXCHANGES = {
-    "": "XNYS",
-    "L": "XLON",
-    "DE": "XETR",
-    "PA": "XPAR",
-    "AS": "XAMS",
-    "MI": "XMIL",
-    "SW": "XSWX",
-    "TO": "XTSE",
-    "T": "XTKS",
-    "HK": "XHKG",
-    "AX": "XASX",
-}
+
+class Exchange(NamedTuple):
+    """Where tickers are traded.
+
+    ``calendar``: its name in exchange_calendars; ``currency``: ISO code, or
+    the hundredth that prices come in (GBp: pence); "" where not known.
+    Then, separated by blanks: Yahoo's codes of the exchange, the suffixes
+    of its tickers ("." for none) and the indices of its shares.
+    """
+
+    calendar: str = ""
+    currency: str = ""
+    codes: str = ""
+    suffixes: str = ""
+    indices: str = ""
+
+
+EXCHANGES = [
+    Exchange(
+        "XNYS",
+        "USD",
+        "NYQ NYS ASE PCX BTS",
+        ".",
+        "^GSPC ^DJI ^NYA ^RUT ^VIX ^OEX ^SP500TR ^TNX ^TYX ^FVX ^IRX",
+    ),
+    Exchange("XNAS", "USD", "NMS NGM NCM NAS", "", "^IXIC ^NDX ^SOX"),
+    Exchange("XLON", "GBp", "LSE", "L", "^FTSE ^FTMC ^FTAS"),
+    Exchange("XLON", "", "IOB", "IL"),  # dollars or euros
+    Exchange("XETR", "EUR", "GER", "DE", "^GDAXI ^MDAXI ^SDAXI ^TECDAX"),
+    Exchange("XFRA", "EUR", "FRA", "F"),
+    Exchange("XPAR", "EUR", "PAR", "PA", "^FCHI ^SBF120 ^N100 ^STOXX50E"),
+    Exchange("XAMS", "EUR", "AMS", "AS", "^AEX ^AMX"),
+    Exchange("XBRU", "EUR", "BRU", "BR", "^BFX"),
+    Exchange("XLIS", "EUR", "LIS", "LS"),
+    Exchange("XDUB", "EUR", "ISE", "IR", "^ISEQ"),
+    Exchange("XMIL", "EUR", "MIL", "MI"),
+    Exchange("XMAD", "EUR", "MCE", "MC", "^IBEX"),
+    Exchange("XHEL", "EUR", "HEL", "HE", "^OMXH25"),
+    Exchange("XWBO", "EUR", "VIE", "VI", "^ATX"),
+    Exchange("ASEX", "EUR", "ATH", "AT"),
+    Exchange("XSWX", "CHF", "EBS", "SW", "^SSMI"),
+    Exchange("XSTO", "SEK", "STO", "ST", "^OMX"),
+    Exchange("XCSE", "DKK", "CPH", "CO", "^OMXC25"),
+    Exchange("XOSL", "NOK", "OSL", "OL"),
+    Exchange("XICE", "ISK", "ICE", "IC"),
+    Exchange("XWAR", "PLN", "WSE", "WA"),
+    Exchange("XPRA", "CZK", "PRA", "PR"),
+    Exchange("XBUD", "HUF", "BUD", "BD"),
+    Exchange("XIST", "TRY", "IST", "IS"),
+    Exchange("XTAE", "ILA", "TLV", "TA"),
+    Exchange("XSAU", "SAR", "SAU", "SR"),
+    Exchange("XJSE", "ZAc", "JNB", "JO"),
+    Exchange("XTSE", "CAD", "TOR VAN", "TO V", "^GSPTSE"),
+    Exchange("XMEX", "MXN", "MEX", "MX", "^MXX"),
+    Exchange("BVMF", "BRL", "SAO", "SA", "^BVSP"),
+    Exchange("XBUE", "ARS", "BUE", "BA", "^MERV"),
+    Exchange("XSGO", "CLP", "SGO", "SN", "^IPSA"),
+    Exchange("XTKS", "JPY", "JPX", "T", "^N225"),
+    Exchange("XHKG", "HKD", "HKG", "HK", "^HSI ^HSCE"),
+    Exchange("XKRX", "KRW", "KSC KOE", "KS KQ", "^KS11 ^KS200 ^KQ11"),
+    Exchange("XTAI", "TWD", "TAI TWO", "TW TWO", "^TWII"),
+    Exchange("XSHG", "CNY", "SHH SHZ", "SS SZ"),
+    Exchange("XASX", "AUD", "ASX", "AX", "^AXJO ^AORD"),
+    Exchange("XNZE", "NZD", "NZE", "NZ", "^NZ50"),
+    Exchange("XBOM", "INR", "BSE NSI", "BO NS", "^BSESN ^NSEI ^NSEBANK"),
+    Exchange("XSES", "SGD", "SES", "SI", "^STI"),
+    Exchange("XBKK", "THB", "SET", "BK"),
+    Exchange("XIDX", "IDR", "JKT", "JK", "^JKSE"),
+    Exchange("XKLS", "MYR", "KLS", "KL", "^KLSE"),
+]
+COINS = Exchange("24/7", codes="CCC")
+CURRENCIES = Exchange("24/5")
+UNKNOWN = Exchange()
+EVERY_DAY = "1111111"
+# Their sessions are known to the day, so a gap there is a fault.
+CERTAIN = ["XNYS", "XNAS"]
+
+BY_CODE = {c: e for e in [*EXCHANGES, COINS] for c in e.codes.split()}
+BY_SUFFIX = {s: e for e in EXCHANGES for s in e.suffixes.split()}
+BY_INDEX = {i: e for e in EXCHANGES for i in e.indices.split()}
+COIN = re.compile(r"[A-Z0-9]+-(USD|EUR|GBP|JPY|CAD|AUD|CNY|INR|KRW)")
+
+
+def exchange_of(ticker: str) -> Exchange:
+    """The exchange of a ticker, as its suffix or its form tells."""
+    _, dot, suffix = ticker.rpartition(".")
+    if ticker.endswith("=X"):
+        return CURRENCIES
+    if "=" in ticker:  # futures, each with a calendar of its own
+        return UNKNOWN
+    if ticker.startswith("^") and not dot:
+        return BY_INDEX.get(ticker, UNKNOWN)
+    if COIN.fullmatch(ticker):
+        return COINS
+    return BY_SUFFIX.get(suffix if dot else ".", UNKNOWN)
+
+
+def currency(ticker: str) -> str:
+    """What a ticker's prices are in: "USD", "GBp", ... or "price units".
+
+    Price units where the exchange is not known here, and for indices and
+    exchange rates, which are not sums of money.
+    """
+    if coin := COIN.fullmatch(ticker):
+        return coin[1]
+    money = "" if ticker.startswith("^") else exchange_of(ticker).currency
+    return money or "price units"
+
+
+class Ahead(NamedTuple):
+    """Sessions to come, and what is not known about them ("": nothing)."""
+
+    dates: pd.DatetimeIndex
+    note: str
+
+
+def sessions_ahead(
+    ticker: str, history: pd.DataFrame, count: int
+) -> Ahead:
+    """The next ``count`` sessions after a history's last row.
+
+    From the calendar of the ticker's exchange. Where that is not known, or
+    not known for these dates, they are the days of the week on which the
+    history has its rows, and the note says that holidays may be among them.
+    """
+    last, week = history.index[-1], weekdays(history.index)
+    name = exchange_of(ticker).calendar
+    if week == EVERY_DAY:  # no exchange has holidays and trades at weekends
+        name = COINS.calendar
+    sessions = calendar(name)
+    dates = sessions[:0]
+    if len(sessions) and sessions[0] <= last:
+        dates = sessions[sessions > last][:count]
+    if len(dates) == count:
+        return Ahead(dates, "")
+    known = max(last, sessions[-1]) if len(dates) else last
+    guess = pd.bdate_range(
+        known + pd.Timedelta(days=1),
+        periods=count - len(dates),
+        freq="C",
+        weekmask=week,
+    )
+    always = name in (COINS.calendar, CURRENCIES.calendar)
+    note = f"{ticker}: holidays after {known.date()} are not known"
+    return Ahead(dates.append(guess), "" if always else note)
 
 
 def next_sessions(
     ticker: str, history: pd.DataFrame, count: int
 ) -> pd.DatetimeIndex:
-    """The next ``count`` trading sessions after a history's last row.
+    """The dates of ``sessions_ahead``, shape ``(count,)``."""
+    return sessions_ahead(ticker, history, count).dates
 
-    From the calendar of the ticker's exchange where it is known here; else,
-    and for currencies, Monday to Friday; every day for what trades at
-    weekends.
+
+def weekdays(days: pd.DatetimeIndex) -> str:
+    """Days of the week with sessions in the last year: "1111100" is usual."""
+    if len(days) < 20:  # too few to tell
+        return "1111100"
+    held = np.bincount(days[-250:].day_of_week, minlength=7)
+    # Holidays thin no day out as much, and one odd Saturday is no rule.
+    return "".join("1" if share > 0.05 else "0" for share in held / held.sum())
+
+
+def closed(days: pd.DatetimeIndex, code: str) -> np.ndarray:
+    """Days without a session, shape ``(n,)``: of those known for certain.
+
+    ``code``: Yahoo's for an exchange. Outside the United States these are
+    the weekends alone.
     """
-    last = history.index[-1]
-    symbol, _, suffix = ticker.partition(".")
-    if (history.index.dayofweek >= 5).mean() > 0.1:
-        return pd.date_range(last, periods=count + 1, freq="D")[1:]
-    if suffix in EXCHANGES and "=" not in symbol:
-        sessions = calendar(EXCHANGES[suffix])
-        ahead = sessions[sessions > last]
-        if len(ahead) >= count:
-            return ahead[:count]
-    return pd.bdate_range(last, periods=count + 1)[1:]
+    name = BY_CODE.get(code, UNKNOWN).calendar
+    sessions = calendar(name)
+    if sessions.empty:
+        return np.zeros(len(days), dtype=bool)
+    known = (days >= sessions[0]) & (days <= sessions[-1])
+    known &= (name in CERTAIN) | (days.day_of_week >= 5)
+    return known & ~days.isin(sessions)
 
 
 CALENDAR_LOCK = threading.Lock()
 
 
 def calendar(name: str) -> pd.DatetimeIndex:
-    """Every session of an exchange, as far back as they are known."""
+    """Every session of an exchange, as far as known; none for ""."""
     # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
     with CALENDAR_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -57,7 +206,12 @@ def calendar(name: str) -> pd.DatetimeIndex:
 
 @functools.cache
 def _sessions(name: str) -> pd.DatetimeIndex:
-    try:
-        return exchange_calendars.get_calendar(name, start="1960").sessions
-    except ValueError:  # not known that far back: its default, 20 years
-        return exchange_calendars.get_calendar(name).sessions
+    # Not all reach back to 1960; most do for 20 years, the default. That of
+    # Tel Aviv breaks under pandas 3 unless it starts after January 2026.
+    last_year = pd.Timestamp.today().normalize() - pd.Timedelta(days=300)
+    for start in ["1960", None, last_year] if name else []:
+        try:
+            return exchange_calendars.get_calendar(name, start=start).sessions
+        except ValueError:
+            continue
+    return pd.DatetimeIndex([])
