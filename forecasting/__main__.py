@@ -49,7 +49,8 @@ def parser() -> argparse.ArgumentParser:
         help="fits at once (default: -1, one per core)")  # fmt: skip
     add("--dask", metavar="ADDRESS",
         help="carry out the fits on the Dask cluster whose scheduler is "
-        "there, for example tcp://host:8786; its workers need this package")  # fmt: skip
+        "there, for example tcp://host:8786; its workers need this "
+        "package")  # fmt: skip
     add("--out", type=Path, required=True, metavar="FILE",
         help="verdict CSV; a summary and a figure join it")  # fmt: skip
     return options

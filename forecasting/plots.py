@@ -50,19 +50,20 @@ def caption(fig: Figure, title: str, text: str) -> None:
 def predicted_vs_actual(
     actual: pd.Series,
     curves: dict[str, tuple[str, np.ndarray]],
+    unit: str,
     title: str,
     text: str,
 ) -> None:
     """Show closes and, on the dates they are for, the closes predicted.
 
     ``curves``: ``{label: (role in STYLES, values)}``, values aligned with
-    ``actual``.
+    ``actual``; ``unit``: what prices are in.
     """
     fig, ax = plt.subplots()
     ax.plot(actual, label="actual", **STYLES["actual"])
     for label, (role, values) in curves.items():
         ax.plot(actual.index, values, label=label, **STYLES[role])
-    ax.set(xlabel="session", ylabel="close (dollars)")
+    ax.set(xlabel="session", ylabel=f"close ({unit})")
     ax.legend()
     caption(fig, title, text)
     plt.show()
@@ -94,18 +95,19 @@ def fan_chart(
     actual: pd.Series,
     dates: pd.DatetimeIndex,
     quantiles: dict[float, np.ndarray],
+    unit: str,
     title: str,
     text: str,
 ) -> None:
     """Show closes and the intervals of closes forecast.
 
     ``quantiles``: ``{level: values}`` on ``dates``, which may be those of
-    ``actual`` or later ones.
+    ``actual`` or later ones; ``unit``: what prices are in.
     """
     fig, ax = plt.subplots()
     intervals(ax, dates, quantiles)
     ax.plot(actual, label="actual", **STYLES["actual"] | {"linewidth": 1})
-    ax.set(xlabel="session", ylabel="close (dollars)")
+    ax.set(xlabel="session", ylabel=f"close ({unit})")
     ax.legend(loc="lower left", ncols=2)
     caption(fig, title, text)
     plt.show()

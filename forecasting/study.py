@@ -19,12 +19,12 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 import scraper
-from forecasting import windows
 from forecasting.market import prices
+from forecasting.tables import QUANTILES
+from forecasting.windows import rows_needed
 
 ROOT = Path(__file__).resolve().parents[1]
-ROWS_NEEDED = windows.rows_needed(folds=1)
-QUANTILES = ["q025", "q10", "q25", "q50", "q75", "q90", "q975"]
+ROWS_NEEDED = rows_needed(folds=1)
 
 
 class StudyError(Exception):
@@ -102,6 +102,8 @@ def run(path: Path, folder: Path, parameters: dict[str, str]) -> None:
     except papermill.PapermillExecutionError as error:
         cell = error.source.strip().partition("\n")[0]
         reason = error.evalue.strip().partition("\n")[0]
+        if error.ename == "PriceError":  # says it all
+            raise StudyError(f"{path.name}: {reason}") from error
         raise StudyError(
             f"{path.name} failed in the cell that starts with "
             f'"{cell}": {error.ename}: {reason}'

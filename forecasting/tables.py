@@ -1,12 +1,14 @@
-"""Tables of the predictor: errors, verdict, forecast."""
+"""Tables and sentences of the predictor, made from a verdict."""
 
 import numpy as np
 import pandas as pd
 
 from forecasting.forecast import Forecast
-from forecasting.market.calendars import next_sessions
+from forecasting.scores import ENSEMBLE
+from forecasting.settings import STUDY, Settings
+from forecasting.windows import Dates, before, learning_rows
 
-LEVELS = {
+QUANTILES = {
     "q025": 0.025,
     "q10": 0.1,
     "q25": 0.25,
@@ -17,34 +19,39 @@ LEVELS = {
 }
 
 
-def rmse(forecast: Forecast, close: np.ndarray, origins: np.ndarray) -> float:
-    """Root mean squared error one session ahead, in currency.
-
-    ``close (n,)``: the history; the median close is the point forecast.
-    """
-    called = forecast.close_quantile(0.5, close[origins])[:, 0]
-    return float(np.sqrt(np.mean((close[origins + 1] - called) ** 2)))
-
-
-def point_table(
-    members: dict[str, list[Forecast]], close: np.ndarray, origins: np.ndarray
+def learnt_table(
+    pool: dict[str, pd.DataFrame], dates: Dates, settings: Settings = STUDY
 ) -> pd.DataFrame:
+    """Which rows of each ticker a pooled network learns from, a row each.
+
+    ``windows``: how many windows train or validate; the dates are those of
+    the first and the last session at which one of them ends.
+    """
+    past = {t: before(p, dates, settings) for t, p in pool.items()}
+    rows = {}
+    for ticker, mine in learning_rows(past, settings).items():
+        rows[ticker] = row = {}
+        for part in ("training", "validation"):
+            ends = getattr(mine, part)
+            days = pool[ticker].index[ends[[0, -1]]].strftime("%Y-%m-%d")
+            row[part, "windows"] = f"{len(ends):,}"
+            row[part, "from"], row[part, "to"] = days
+    return pd.DataFrame(rows).T.rename_axis("ticker")
+
+
+def point_table(scores: pd.DataFrame, unit: str) -> pd.DataFrame:
     """RMSE and Theil's U one session ahead, a row per model.
 
-    ``members``: a forecast per seed; its first entry is what the others are
-    divided by. ± is the standard deviation over seeds.
+    ``scores``: a verdict's, of one ticker and fold. Mean over single seeds,
+    ± their standard deviation; ``unit``: what prices are in.
     """
-    errors = {
-        name: np.array([rmse(f, close, origins) for f in forecasts])
-        for name, forecasts in members.items()
-    }
-    naive = next(iter(errors.values())).mean()
+    single = (scores["horizon"] == 1) & (scores["seed"] != ENSEMBLE)
+    by_model = scores[single].groupby("model", sort=False)
     return pd.DataFrame(
         {
-            "RMSE (dollars)": [f"{e.mean():.2f}" for e in errors.values()],
-            "Theil's U": [_spread(e / naive) for e in errors.values()],
-        },
-        index=list(errors),
+            f"RMSE ({unit})": by_model["rmse"].mean().map("{:.4g}".format),
+            "Theil's U": by_model["theil_u"].apply(_spread),
+        }
     )
 
 
@@ -85,25 +92,30 @@ def in_words(summary: pd.DataFrame, ticker: str, model: str) -> list[str]:
     return lines
 
 
+def stated(claim: str, holds: bool, ticker: str) -> str:
+    """A claim about one stock, and whether it holds there."""
+    return f"{ticker}: {claim}: {'yes' if holds else 'NO, not here'}"
+
+
 def forecast_table(
-    ticker: str, history: pd.DataFrame, forecast: Forecast
+    dates: pd.DatetimeIndex, close: float, forecast: Forecast
 ) -> pd.DataFrame:
     """Dated quantiles of the next closes, a row per session ahead.
 
-    ``forecast``: from the last row of ``history``.
+    ``dates (H,)``: the sessions ahead; ``forecast``: from the one origin
+    whose close is ``close``.
     """
-    last = history["Close"].to_numpy()[-1:]
+    at = np.array([close])
     table = pd.DataFrame(
-        {q: forecast.close_quantile(p, last)[0] for q, p in LEVELS.items()}
+        {q: forecast.close_quantile(p, at)[0] for q, p in QUANTILES.items()}
     )
-    dates = next_sessions(ticker, history, len(table))
     table.insert(0, "Date", dates.strftime("%Y-%m-%d"))
     table.insert(1, "Horizon", np.arange(1, len(table) + 1))
     return table
 
 
-def _spread(values: np.ndarray) -> str:
+def _spread(values: pd.Series) -> str:
     """Mean, and standard deviation where there are several values."""
     if len(values) == 1:
-        return f"{values[0]:.3f}"
-    return f"{values.mean():.3f} ± {values.std(ddof=1):.3f}"
+        return f"{values.mean():.3f}"
+    return f"{values.mean():.3f} ± {values.std():.3f}"

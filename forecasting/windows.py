@@ -177,8 +177,8 @@ def _cut(
 
 
 def _too_few(rows: Learning, settings: Settings) -> bool:
-    few = len(rows.validation) < settings.horizons
-    return few or rows.past < settings.min_learnt
+    windows = min(len(rows.training), len(rows.validation))
+    return windows < settings.horizons or rows.past < settings.min_learnt
 
 
 def rows_needed(folds: int, settings: Settings = STUDY) -> int:

@@ -4,17 +4,19 @@ from sklearn.linear_model import Ridge
 
 from forecasting.baselines import fit_student_t
 from forecasting.features import garman_klass, log_close
-from forecasting.forecast import Forecast
-from forecasting.windows import HORIZONS, make_targets
+from forecasting.forecast import Forecast, Forecaster
+from forecasting.settings import STUDY
+from forecasting.windows import make_targets
 
 
-class RangeRegression:
+class RangeRegression(Forecaster):
     """How far the close moves, from the last day's, week's, month's range."""
 
     def fit(self, histories):
         (prices,) = histories.values()
-        x, y = self.read(prices), make_targets(log_close(prices), HORIZONS)
-        x, y = x[22:-HORIZONS], y[22:-HORIZONS]
+        h = STUDY.horizons
+        x, y = self.read(prices), make_targets(log_close(prices), h)
+        x, y = x[22:-h], y[22:-h]
         self.model = Ridge().fit(x, np.log(np.abs(y) + 1e-4))
         moves = y / np.exp(self.model.predict(x))
         self.scale, self.df = np.transpose([fit_student_t(m) for m in moves.T])

@@ -17,9 +17,9 @@ from forecasting.baselines import (
     garch_moments,
 )
 from forecasting.features import log_close
-from forecasting.windows import HORIZONS
+from forecasting.settings import STUDY
 
-STEPS = np.arange(1, HORIZONS + 1)
+STEPS = np.arange(1, STUDY.horizons + 1)
 PRICES = simulate.garch_walk(1400, seed=3)
 RETURNS = np.diff(log_close(PRICES), prepend=np.nan)
 LEARNT = 1000
@@ -95,7 +95,7 @@ def test_garch_moments_are_those_arch_forecasts():
     mu, omega, alpha, gamma, beta = 0.03, 0.02, 0.04, 0.09, 0.88
     model = arch_model(100 * RETURNS[1:], p=1, o=1, q=1, dist="t")
     fixed = model.fix([mu, omega, alpha, gamma, beta, 6.0])
-    forecast = fixed.forecast(horizon=HORIZONS, start=0)
+    forecast = fixed.forecast(horizon=STUDY.horizons, start=0)
     expected = forecast.variance.to_numpy().cumsum(axis=1) / 1e4
     params = np.array([mu / 100, omega / 1e4, alpha, gamma, beta])
     loc, variance = garch_moments(RETURNS, params, np.nanvar(RETURNS))
@@ -121,7 +121,7 @@ def test_garch_is_refitted_every_half_year_on_the_rows_so_far():
         every = arch_model(100 * RETURNS[1:], p=1, o=1, q=1, dist="t")
         for row in (first, last):
             expected = every.fix(params).forecast(
-                horizon=HORIZONS, start=row - 1
+                horizon=STUDY.horizons, start=row - 1
             )
             variance = expected.variance.to_numpy()[0].cumsum() / 1e4
             k = row - ORIGINS[0]
@@ -143,11 +143,11 @@ def test_the_currency_does_not_matter(name):
 @pytest.mark.parametrize("name", BASELINES)
 def test_intervals_cover_what_they_say_on_the_training_rows(name):
     model = fitted(BASELINES[name])
-    origins = np.arange(300, LEARNT - HORIZONS)
+    origins = np.arange(300, LEARNT - STUDY.horizons)
     forecast = model.predict(PRICES, origins)
     close = log_close(PRICES)
     for h in (1, 5):
-        moved = np.zeros((len(origins), HORIZONS))
+        moved = np.zeros((len(origins), STUDY.horizons))
         moved[:, h - 1] = close[origins + h] - close[origins]
         inside = np.abs(forecast.pit(moved)[:, h - 1] - 0.5) <= 0.4
         assert inside.mean() == pytest.approx(0.8, abs=0.05)

@@ -18,9 +18,10 @@ from forecasting.baselines import BASELINES, Drift, RandomWalk
 from forecasting.forecast import Forecast
 from forecasting.market import prices
 from forecasting.protocol import fold_dates, walk_forward
-from forecasting.scores import ENSEMBLE, LEVELS, POOLED, REPORTED
+from forecasting.scores import ENSEMBLE, INTERVALS, POOLED
+from forecasting.settings import STUDY
 from forecasting.significance import diebold_mariano, holm
-from forecasting.windows import BLOCK, HORIZONS, fold_origins
+from forecasting.windows import fold_origins
 
 ROOT = Path(__file__).resolve().parents[1]
 KEYS = ["ticker", "model", "fold", "seed", "horizon"]
@@ -43,7 +44,7 @@ class Noisy:
 
     def predict(self, history, origins):
         rng = np.random.default_rng(self.seed)
-        shape = (len(origins), HORIZONS)
+        shape = (len(origins), STUDY.horizons)
         return Forecast(
             rng.normal(0.001, 0.01, shape),
             rng.uniform(0.01, 0.03, shape),
@@ -97,8 +98,8 @@ def loops():
 def loop(label, forecast, origins, close, past):
     """One dict per origin and horizon."""
     t_law = stats.t(forecast.df, forecast.loc, forecast.scale)
-    bounds = {level: t_law.interval(level / 100) for level in LEVELS}
-    for h in REPORTED:
+    bounds = {level: t_law.interval(level / 100) for level in INTERVALS}
+    for h in STUDY.reported:
         naive = np.mean(
             [abs(past[i + h] - past[i]) for i in range(len(past) - h)]
         )
@@ -135,7 +136,7 @@ def test_scores_are_those_of_a_loop(verdict, loops):
     mean = expected.mean()
     columns = {"mae": "absolute", "mase": "scaled", "crps": "crps"}
     columns |= {"hit_rate": "hit"} | {
-        f"cover_{c}": f"cover_{c}" for c in LEVELS
+        f"cover_{c}": f"cover_{c}" for c in INTERVALS
     }
     for mine, theirs in columns.items():
         np.testing.assert_allclose(actual[mine], mean[theirs], rtol=1e-9)
@@ -153,7 +154,7 @@ def test_scores_are_those_of_a_loop(verdict, loops):
 def test_every_ticker_model_fold_seed_and_horizon_has_one_row(verdict):
     counts = verdict.scores.groupby(KEYS).size()
     assert (counts == 1).all()
-    per_fold = len(HISTORIES) * FOLDS * len(REPORTED)
+    per_fold = len(HISTORIES) * FOLDS * len(STUDY.reported)
     seeds = 2 * 2 + (SEEDS + 1)  # two baselines, Noisy; ensembles too
     assert len(counts) == per_fold * seeds
 
@@ -169,7 +170,7 @@ def test_the_pooled_summary_averages_losses_date_by_date(verdict, loops):
     )
     chosen = loops[loops["seed"] == ENSEMBLE]
     summary = verdict.summary.set_index(["ticker", "horizon", "model"])
-    for h in REPORTED:
+    for h in STUDY.reported:
         daily = (
             chosen[chosen["horizon"] == h]
             .groupby(["model", "date"])[["relative", "crps"]]
@@ -191,7 +192,7 @@ def test_the_spread_over_seeds_is_their_standard_deviation(verdict, loops):
     walk = loops[
         (loops["model"] == "RandomWalk") & (loops["ticker"] == "LATE")
     ]
-    for h in REPORTED:
+    for h in STUDY.reported:
         reference = walk[walk["horizon"] == h]["crps"].mean()
         ratios = [
             noisy[(noisy["horizon"] == h) & (noisy["seed"] == seed)][
@@ -258,7 +259,7 @@ def test_holm_spans_tickers_and_horizons_of_a_model(verdict):
     mine = summary[
         (summary["model"] == "Noisy") & (summary["ticker"] != POOLED)
     ].sort_values("p_crps")
-    assert len(mine) == len(HISTORIES) * len(REPORTED)
+    assert len(mine) == len(HISTORIES) * len(STUDY.reported)
     running = 0.0
     for rank, row in enumerate(mine.itertuples()):
         running = max(running, (len(mine) - rank) * row.p_crps)
@@ -271,29 +272,29 @@ def test_the_folds_have_one_set_of_dates_for_every_ticker(verdict):
     histories = {
         "LONG": long,
         "LATE": long[1200:],
-        "ENDED": long[: -BLOCK - 100],
+        "ENDED": long[: -STUDY.block - 100],
     }
     splits = fold_dates(histories, 2)
-    last = long.index[-2 * BLOCK :]
+    last = long.index[-2 * STUDY.block :]
     assert splits[0].test_start == last[0]
-    assert splits[1].test_start == last[BLOCK]
+    assert splits[1].test_start == last[STUDY.block]
     tested = {
         ticker: [len(fold_origins(history, dates)) for dates in splits]
         for ticker, history in histories.items()
     }
     assert tested == {
-        "LONG": [BLOCK, BLOCK - 1],
-        "LATE": [BLOCK, BLOCK - 1],
-        "ENDED": [BLOCK - 101, 0],
+        "LONG": [STUDY.block, STUDY.block - 1],
+        "LATE": [STUDY.block, STUDY.block - 1],
+        "ENDED": [STUDY.block - 101, 0],
     }
     scores = walk_forward({}, histories, 2).scores
     ones = scores[(scores["horizon"] == 1) & (scores["seed"] == "0")]
     assert ones.set_index(["ticker", "fold"])["n"].to_dict() == {
-        ("LONG", 0): BLOCK,
-        ("LONG", 1): BLOCK - 1,
+        ("LONG", 0): STUDY.block,
+        ("LONG", 1): STUDY.block - 1,
         # 800 rows less two years and the embargo are too few to train on.
-        ("LATE", 1): BLOCK - 1,
-        ("ENDED", 0): BLOCK - 101,
+        ("LATE", 1): STUDY.block - 1,
+        ("ENDED", 0): STUDY.block - 101,
     }
 
 

@@ -9,8 +9,8 @@ from forecasting.baselines import BASELINES, GARCH
 from forecasting.features import features
 from forecasting.lstm import LSTMForecaster
 from forecasting.protocol import fit_model, fold_dates
+from forecasting.settings import STUDY
 from forecasting.textbook import TextbookLSTM
-from forecasting.windows import BLOCK, HORIZONS
 
 HISTORY = simulate.garch_walk(1000, seed=4)
 FITTED = 780  # rows the models are fitted on
@@ -126,8 +126,8 @@ def test_a_pooled_model_reads_no_ticker_from_the_test_fold_on():
         "ENDED": simulate.garch_walk(500, seed=7).set_axis(long.index[:500]),
     }
     dates = fold_dates(histories, 1)[0]
-    embargo = long.index.get_loc(dates.test_start) - HORIZONS
-    assert embargo == 700 - BLOCK - HORIZONS
+    embargo = long.index.get_loc(dates.test_start) - STUDY.horizons
+    assert embargo == 700 - STUDY.block - STUDY.horizons
     known = fit_model(LSTMForecaster(), histories, dates)
     for name in ("moved", "missing"):
         perturbed = {

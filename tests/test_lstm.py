@@ -13,11 +13,12 @@ from scipy import stats
 
 from forecasting import lstm, networks
 from forecasting.baselines import GARCH, STEPS
-from forecasting.lstm import FIRST, LSTMForecaster
+from forecasting.lstm import LSTMForecaster
 from forecasting.market.prices import PriceError
 from forecasting.protocol import walk_forward
+from forecasting.settings import STUDY
 from forecasting.textbook import TextbookLSTM
-from forecasting.windows import HORIZONS, LOOKBACK, validation_dates
+from forecasting.windows import validation_dates
 
 TESTS = Path(__file__).resolve().parent
 HISTORY = simulate.garch_walk(700, seed=8)
@@ -96,7 +97,7 @@ def test_an_untrained_network_repeats_garch(model):
     """Its output is zero; only the mean is trusted less."""
     untrained = LSTMForecaster()
     untrained.fit_end, untrained.scaler = model.fit_end, model.scaler
-    untrained.trust = np.ones(HORIZONS)
+    untrained.trust = np.ones(STUDY.horizons)
     untrained.weights = networks.build_network(
         *model._network().shape
     ).get_weights()
@@ -120,7 +121,9 @@ def test_scalers_saw_the_training_rows_only():
         GARCH().fit({"S": past}).predict(HISTORY[:LEARNT], np.arange(LEARNT))
     )
     read = lstm.features(HISTORY[:LEARNT], base.scale[:, 0])
-    ends = [t for t in range(FIRST, LEARNT) if t + HORIZONS < len(past)]
+    ends = [
+        t for t in range(STUDY.first, LEARNT) if t + STUDY.horizons < len(past)
+    ]
     np.testing.assert_allclose(pooled.mean_, read[ends].mean(axis=0))
     np.testing.assert_allclose(pooled.scale_, read[ends].std(axis=0))
 
@@ -128,18 +131,18 @@ def test_scalers_saw_the_training_rows_only():
 def test_batches_pair_each_window_with_its_own_target():
     rows = np.arange(400.0)[:, None]
     targets = 1000 + rows
-    origins = np.arange(FIRST, 395)
+    origins = np.arange(STUDY.first, 395)
     batches = networks.batches(rows, targets, origins, 64, shuffle=1)
     epochs = []
     for _ in range(2):
         seen = []
         for windows, ahead in batches:
-            assert windows.shape == (64, LOOKBACK, 1)
+            assert windows.shape == (64, STUDY.lookback, 1)
             for window, target in zip(
                 windows.numpy(), ahead.numpy(), strict=True
             ):
                 end = int(target[0]) - 1000
-                expected = np.arange(end - LOOKBACK + 1, end + 1)
+                expected = np.arange(end - STUDY.lookback + 1, end + 1)
                 np.testing.assert_array_equal(window[:, 0], expected)
                 seen.append(end)
         assert len(set(seen)) == len(seen) == len(origins) // 64 * 64
@@ -159,7 +162,7 @@ def test_the_loss_is_two_likelihoods_of_scipy():
     """Student-t for the return, a Gaussian of the ranged variance: up to
     constants, so differences of losses are compared."""
     rng = np.random.default_rng(0)
-    shape = (7, HORIZONS)
+    shape = (7, STUDY.horizons)
     moved, loc = rng.normal(size=shape), rng.normal(0, 0.2, shape)
     ranged, df = rng.uniform(0.1, 3, shape), rng.uniform(2.5, 30, shape)
     log_scale = rng.normal(0, 0.3, shape)
@@ -184,7 +187,7 @@ def test_the_loss_is_two_likelihoods_of_scipy():
 def test_ranges_are_learnt_as_one_on_average():
     """Whatever their bias against close-to-close variance."""
     base = GARCH().fit({"S": HISTORY}).predict(HISTORY, np.arange(690))
-    learnt = np.arange(FIRST, 600)
+    learnt = np.arange(STUDY.first, 600)
     wide = HISTORY.assign(High=HISTORY["High"] * 1.01)
     for history in (HISTORY, wide, HISTORY * 0 + 25.0):
         truth = lstm._truth(history[:690], base, learnt)
@@ -194,8 +197,8 @@ def test_ranges_are_learnt_as_one_on_average():
 
 def test_trust_finds_the_slope_and_gives_noise_nothing():
     rng = np.random.default_rng(0)
-    called = rng.normal(0, 0.1, (2000, HORIZONS))
-    noise = rng.normal(size=(2000, HORIZONS))
+    called = rng.normal(0, 0.1, (2000, STUDY.horizons))
+    noise = rng.normal(size=(2000, STUDY.horizons))
     dates = np.arange(2000)
     assert (lstm.trust(called, noise, dates) == 0).mean() > 0.95
     assert (lstm.trust(called, noise - 3 * called, dates) == 0).all()
@@ -209,11 +212,13 @@ def test_trust_counts_stocks_that_move_together_once():
     """Twenty copies of one stock's half year prove no more than it does."""
     rng = np.random.default_rng(1)
     dates = np.tile(np.arange(130), 20)
-    shape = (200, 130 + HORIZONS, 1)
+    shape = (200, 130 + STUDY.horizons, 1)
     steps = rng.normal(size=shape).cumsum(axis=1)
     trusted = 0
     for walk in steps:
-        called = np.full((130, HORIZONS), 0.1)  # always up, as in a bubble
+        called = np.full(
+            (130, STUDY.horizons), 0.1
+        )  # always up, as in a bubble
         moved = np.column_stack(
             [(walk[h : 130 + h] - walk[:130]) / h**0.5 for h in STEPS]
         )
@@ -254,5 +259,5 @@ def test_the_textbook_forecast_is_in_log_return(target):
         if target == "close":
             expected = np.log(path) - closes[ORIGINS[k]]
         else:
-            expected = [sum(path[: h + 1]) for h in range(HORIZONS)]
+            expected = [sum(path[: h + 1]) for h in range(STUDY.horizons)]
         np.testing.assert_allclose(forecast.loc[k], expected, atol=1e-9)

@@ -10,7 +10,8 @@ from own_model_example import RangeRegression
 
 from forecasting.market import prices
 from forecasting.protocol import walk_forward
-from forecasting.scores import POOLED, REPORTED
+from forecasting.scores import POOLED
+from forecasting.settings import STUDY
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = Path(__file__).with_name("own_model_example.py")
@@ -34,7 +35,7 @@ def verdict():
 def test_it_gets_a_score_for_every_ticker_and_horizon(verdict):
     scores = verdict.scores.query("model == 'mine' and seed == 'ensemble'")
     assert sorted(zip(scores["ticker"], scores["horizon"], strict=True)) == [
-        (ticker, h) for ticker in prices.tickers() for h in REPORTED
+        (ticker, h) for ticker in prices.tickers() for h in STUDY.reported
     ]
     assert np.isfinite(scores[["rmse", "crps", "cover_80"]]).all(axis=None)
 

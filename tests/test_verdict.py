@@ -9,7 +9,8 @@ import pytest
 from forecasting import __main__
 from forecasting.market import prices
 from forecasting.protocol import fit_predict, fold_dates
-from forecasting.scores import ENSEMBLE, REPORTED
+from forecasting.scores import ENSEMBLE
+from forecasting.settings import STUDY
 from forecasting.windows import fold_origins
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,14 +56,14 @@ def test_every_cell_is_there_once(committed):
             ENSEMBLE,
             *map(str, range(SEEDS if model in __main__.NETWORKS else 1)),
         ]
-        for horizon in REPORTED
+        for horizon in STUDY.reported
     }
     assert len(committed) == len(expected)
     assert set(committed.index) == expected
 
 
 @pytest.mark.parametrize("name", ["RandomWalk", "GARCH"])
-@pytest.mark.parametrize("horizon", REPORTED)
+@pytest.mark.parametrize("horizon", STUDY.reported)
 def test_a_baseline_scores_what_was_committed(
     name, horizon, committed, histories
 ):

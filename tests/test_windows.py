@@ -6,10 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forecasting.settings import STUDY
 from forecasting.windows import (
-    BLOCK,
-    HORIZONS,
-    MIN_TRAIN,
     VALIDATION,
     joint_calendar,
     make_targets,
@@ -94,7 +92,7 @@ def test_validation_is_the_last_share_after_an_embargo(days):
     dates = calendar(days)
     train_end, valid_start = validation_dates(dates)
     between = [d for d in dates if train_end < d < valid_start]
-    assert len(between) == HORIZONS
+    assert len(between) == STUDY.horizons
     share = sum(d >= valid_start for d in dates)
     assert share - 1 < VALIDATION * days <= share
 
@@ -119,15 +117,15 @@ def test_folds_are_the_last_years_behind_an_embargo(folds, spare):
                 parts["embargo"].append(date)
             elif date <= split.test_end:
                 tested.append(date)
-        assert len(parts["gap"]) == len(parts["embargo"]) == HORIZONS
-        fitted = sum(map(len, parts.values())) - HORIZONS
-        assert fitted >= MIN_TRAIN
+        assert len(parts["gap"]) == len(parts["embargo"]) == STUDY.horizons
+        fitted = sum(map(len, parts.values())) - STUDY.horizons
+        assert fitted >= STUDY.min_train
         valid = len(parts["valid"])
         assert valid - 1 < VALIDATION * fitted <= valid
-    assert tested == dates[-folds * BLOCK :].tolist()
+    assert tested == dates[-folds * STUDY.block :].tolist()
 
 
 def test_one_row_fewer_is_too_few_to_train_on():
     dates = calendar(rows_needed(3))
     oldest = walk_forward_dates(dates, 3)[0]
-    assert (dates <= oldest.fit_end).sum() == MIN_TRAIN
+    assert (dates <= oldest.fit_end).sum() == STUDY.min_train

@@ -131,9 +131,7 @@ class Ahead(NamedTuple):
     note: str
 
 
-def sessions_ahead(
-    ticker: str, history: pd.DataFrame, count: int
-) -> Ahead:
+def sessions_ahead(ticker: str, history: pd.DataFrame, count: int) -> Ahead:
     """The next ``count`` sessions after a history's last row.
 
     From the calendar of the ticker's exchange. Where that is not known, or

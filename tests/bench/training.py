@@ -17,7 +17,8 @@ from forecasting.lstm import LSTMForecaster, correction_loss
 from forecasting.market.prices import DATA, load_directory
 from forecasting.networks import EPOCHS, PATIENCE, UNITS, build_network
 from forecasting.protocol import fold_dates
-from forecasting.windows import LOOKBACK, make_windows
+from forecasting.settings import STUDY
+from forecasting.windows import make_windows
 
 
 class Recorder(LSTMForecaster):
@@ -36,7 +37,7 @@ class Recorder(LSTMForecaster):
             "training": training,
             "validation": validation,
             "units": UNITS,
-            "lookback": LOOKBACK,
+            "lookback": STUDY.lookback,
             "epochs": EPOCHS,
             "patience": PATIENCE,
             # By which a port of the loss can tell that it is one.
@@ -81,10 +82,13 @@ def study(data, kind):
 
 def plain(data, kind):
     """The same of the same network, as Keras trains by default."""
-    windows = make_windows(data["rows"], LOOKBACK)
+    windows = make_windows(data["rows"], STUDY.lookback)
     x, y = (
         [array[data[part] - shift] for part in ("training", "validation")]
-        for array, shift in [(windows, LOOKBACK - 1), (data["targets"], 0)]
+        for array, shift in [
+            (windows, STUDY.lookback - 1),
+            (data["targets"], 0),
+        ]
     )
     keras.utils.set_random_seed(0)
     shape = data["rows"].shape[1], data["output"].shape[1]

@@ -11,7 +11,8 @@ import time
 import numpy as np
 
 from forecasting.networks import BATCH, batches
-from forecasting.windows import LOOKBACK, make_windows
+from forecasting.settings import STUDY
+from forecasting.windows import make_windows
 
 TICKERS, ROWS, FEATURES = 500, 13 * 252, 3
 
@@ -26,15 +27,15 @@ def main():
     series = series.astype(np.float32)
     # TensorFlow's own memory is not the windows'.
     one = series[0]
-    list(batches(one, one, np.arange(LOOKBACK, 400), BATCH, 0))
+    list(batches(one, one, np.arange(STUDY.lookback, 400), BATCH, 0))
     raw, seconds = peak(), []
     for _ in range(5):
         start = time.process_time()
-        windows = [make_windows(one, LOOKBACK) for one in series]
+        windows = [make_windows(one, STUDY.lookback) for one in series]
         seconds.append(time.process_time() - start)
     made = peak()
     first = np.arange(TICKERS)[:, None] * ROWS
-    ends = (first + np.arange(LOOKBACK - 1, ROWS)).ravel()
+    ends = (first + np.arange(STUDY.lookback - 1, ROWS)).ravel()
     rows = series.reshape(-1, FEATURES)
     start = time.process_time()
     epoch = batches(rows, rows, ends, BATCH, shuffle=0)
