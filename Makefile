@@ -2,13 +2,14 @@
 # (Windows: README.md has the plain commands behind each target.)
 PYTHON ?= python3
 TICKER ?= AAPL
+export TICKER # a recipe that spelt it out would run what it says
 BIN := .venv/bin
 
 .PHONY: study test verdict bench clean
 
 # Read the chosen stock: EDA.ipynb and predictor.ipynb → results/TICKER/
 study: .venv/ready
-	@$(BIN)/python -m forecasting.study '$(TICKER)'
+	@$(BIN)/python -m forecasting.study "$$TICKER"
 
 # Prove it all again: lint, unit tests, every notebook re-executed
 test: .venv/ready
@@ -28,7 +29,8 @@ bench: .venv/ready .venv-bench/ready
 # Remove the environment, the caches and every study; data/ stays
 clean:
 	rm -rf .venv .venv-bench *.egg-info .pytest_cache .ruff_cache .hypothesis
-	find results -mindepth 1 -maxdepth 1 ! -name 'verdict*' -exec rm -rf {} +
+	find results -mindepth 1 -maxdepth 1 ! -name 'verdict*' ! -name README.md \
+	  -exec rm -rf {} +
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv

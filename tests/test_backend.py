@@ -41,5 +41,5 @@ def test_a_download_works_after_keras_is_imported(server):
 
 
 def test_importing_keras_writes_nothing():
-    done = run("from forecasting.backend import keras"
+    done = run("from forecasting.backend import keras")
     assert (done.stdout, done.stderr) == ("", "")

@@ -98,7 +98,8 @@ def test_garch_moments_are_those_arch_forecasts():
     forecast = fixed.forecast(horizon=STUDY.horizons, start=0)
     expected = forecast.variance.to_numpy().cumsum(axis=1) / 1e4
     params = np.array([mu / 100, omega / 1e4, alpha, gamma, beta])
-    loc, variance = garch_moments(RETURNS, params, np.nanvar(RETURNS))
+    start = np.nanvar(RETURNS)
+    loc, variance = garch_moments(RETURNS, params, start, STUDY.horizons)
     # The first session's variance is a guess, forgotten after a while.
     late = slice(700, None)
     np.testing.assert_allclose(variance[1:][late], expected[late], rtol=1e-5)

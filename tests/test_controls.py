@@ -16,7 +16,7 @@ from forecasting.scores import POOLED
 def pooled(simulated, models):
     """Pooled summary by model and horizon; all tests are on RandomWalk."""
     histories = {f"S{seed}": simulated(2000, seed) for seed in (0, 1)}
-    summary = walk_forward(models, histories, folds=1, seeds=1).summary
+    summary = walk_forward(models, histories, folds=1, seeds=[0]).summary
     return summary[summary["ticker"] == POOLED].set_index(["model", "horizon"])
 
 

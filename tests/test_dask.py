@@ -11,7 +11,7 @@ import pytest
 from distributed import Client
 from simulate import garch_walk
 
-from forecasting.__main__ import main, workers
+from forecasting.__main__ import main
 from forecasting.market.prices import to_csv
 
 VERDICT = ["--folds", "1", "--models", "Drift", "EWMA", "GARCH"]
@@ -98,15 +98,6 @@ def test_a_verdict_survives_a_killed_worker_unchanged(tmp_path):
         for file in (local, remote)
     ]
     assert summaries[0] == summaries[1]
-
-
-def test_workers_that_would_share_a_network_are_refused(tmp_path):
-    with (
-        cluster(tmp_path, wide=2) as client,
-        pytest.raises(OSError, match="--nthreads 1"),
-        workers(client.scheduler.address),
-    ):
-        pass
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "ftp://nowhere"])

@@ -15,7 +15,7 @@ import simulate
 from scipy import stats
 
 from forecasting.baselines import BASELINES, Drift, RandomWalk
-from forecasting.forecast import Forecast
+from forecasting.forecast import Forecast, Forecaster
 from forecasting.market import prices
 from forecasting.protocol import fold_dates, walk_forward
 from forecasting.scores import ENSEMBLE, INTERVALS, POOLED
@@ -33,7 +33,7 @@ HISTORIES = {
 HISTORIES["LATE"].index = HISTORIES["LONG"].index[-1300:]
 
 
-class Noisy:
+class Noisy(Forecaster):
     """A forecast that depends on its seed, for scores over seeds."""
 
     def __init__(self, seed=0):
@@ -58,7 +58,7 @@ FOLDS, SEEDS = 2, 3
 
 @pytest.fixture(scope="module")
 def verdict():
-    return walk_forward(MODELS, HISTORIES, FOLDS, SEEDS)
+    return walk_forward(MODELS, HISTORIES, FOLDS, range(SEEDS))
 
 
 @pytest.fixture(scope="module")
@@ -299,7 +299,7 @@ def test_the_folds_have_one_set_of_dates_for_every_ticker(verdict):
 
 
 def test_two_jobs_find_what_one_finds(verdict):
-    again = walk_forward(MODELS, HISTORIES, FOLDS, SEEDS, jobs=2)
+    again = walk_forward(MODELS, HISTORIES, FOLDS, range(SEEDS), jobs=2)
     pd.testing.assert_frame_equal(again.scores, verdict.scores)
     pd.testing.assert_frame_equal(again.summary, verdict.summary)
 

@@ -1,27 +1,30 @@
 """No forecast knows a row after its origin, no model a row after its fold."""
 
+import copy
+
 import numpy as np
 import pytest
 import simulate
 
-from forecasting import networks
 from forecasting.baselines import BASELINES, GARCH
 from forecasting.features import features
 from forecasting.lstm import LSTMForecaster
 from forecasting.protocol import fit_model, fold_dates
-from forecasting.settings import STUDY
+from forecasting.settings import STUDY, Settings
 from forecasting.textbook import TextbookLSTM
 
 HISTORY = simulate.garch_walk(1000, seed=4)
 FITTED = 780  # rows the models are fitted on
 MIDDLE = FITTED + GARCH.REFIT - 1  # at the next row GARCH is refitted
 ORIGIN = 949
+# What a network may read does not depend on how long it learnt.
+BRIEF = Settings(epochs=2)
 MODELS = {
-    **BASELINES,
-    "LSTM": LSTMForecaster,
-    "BiLSTM": lambda: LSTMForecaster(bidirectional=True),
-    "textbook close": lambda: TextbookLSTM("close"),
-    "textbook return": lambda: TextbookLSTM("return"),
+    **{name: model() for name, model in BASELINES.items()},
+    "LSTM": LSTMForecaster(settings=BRIEF),
+    "BiLSTM": LSTMForecaster(bidirectional=True, settings=BRIEF),
+    "textbook close": TextbookLSTM("close", settings=BRIEF),
+    "textbook return": TextbookLSTM("return", settings=BRIEF),
 }
 
 
@@ -48,17 +51,9 @@ def futures(history, origin):
         yield name, changed(history, origin + 1, value)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _few_epochs():
-    """What a network may read does not depend on how long it learnt."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(networks, "EPOCHS", 2)
-        yield
-
-
 @pytest.fixture(scope="module", params=MODELS)
 def model(request):
-    return MODELS[request.param]().fit({"S": HISTORY[:FITTED]})
+    return copy.deepcopy(MODELS[request.param]).fit({"S": HISTORY[:FITTED]})
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -128,7 +123,7 @@ def test_a_pooled_model_reads_no_ticker_from_the_test_fold_on():
     dates = fold_dates(histories, 1)[0]
     embargo = long.index.get_loc(dates.test_start) - STUDY.horizons
     assert embargo == 700 - STUDY.block - STUDY.horizons
-    known = fit_model(LSTMForecaster(), histories, dates)
+    known = fit_model(LSTMForecaster(settings=BRIEF), histories, dates)
     for name in ("moved", "missing"):
         perturbed = {
             ticker: changed(
@@ -138,7 +133,7 @@ def test_a_pooled_model_reads_no_ticker_from_the_test_fold_on():
             )
             for ticker, history in histories.items()
         }
-        other = fit_model(LSTMForecaster(), perturbed, dates)
+        other = fit_model(LSTMForecaster(settings=BRIEF), perturbed, dates)
         for mine, theirs in zip(other.weights, known.weights, strict=True):
             np.testing.assert_array_equal(mine, theirs)
         np.testing.assert_array_equal(other.trust, known.trust)
@@ -151,6 +146,6 @@ def test_a_pooled_model_reads_no_ticker_from_the_test_fold_on():
         )
         for ticker, history in histories.items()
     }
-    other = fit_model(LSTMForecaster(), earlier, dates)
+    other = fit_model(LSTMForecaster(settings=BRIEF), earlier, dates)
     pairs = zip(other.weights, known.weights, strict=True)
     assert not all(np.array_equal(a, b) for a, b in pairs)

@@ -3,6 +3,8 @@
 import hashlib
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,11 @@ import simulate
 from scipy import stats
 
 from forecasting import lstm, networks
-from forecasting.baselines import GARCH, STEPS
+from forecasting.baselines import GARCH
 from forecasting.lstm import LSTMForecaster
 from forecasting.market.prices import PriceError
 from forecasting.protocol import walk_forward
-from forecasting.settings import STUDY
+from forecasting.settings import STUDY, Settings
 from forecasting.textbook import TextbookLSTM
 from forecasting.windows import validation_dates
 
@@ -24,7 +26,7 @@ TESTS = Path(__file__).resolve().parent
 HISTORY = simulate.garch_walk(700, seed=8)
 LEARNT = 478  # what a fold leaves of 750 rows, so all share a compilation
 ORIGINS = np.arange(LEARNT, 568)
-EPOCHS = 2
+BRIEF = Settings(epochs=2)  # enough for these properties
 
 
 def digest(forecast):
@@ -34,21 +36,15 @@ def digest(forecast):
 
 
 def forecast(seed, bidirectional=False):
-    model = LSTMForecaster(bidirectional, seed).fit({"S": HISTORY[:LEARNT]})
+    model = LSTMForecaster(bidirectional, seed, BRIEF).fit(
+        {"S": HISTORY[:LEARNT]}
+    )
     return model.predict(HISTORY, ORIGINS)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _few_epochs():
-    """None of these properties depends on how long a network learns."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(networks, "EPOCHS", EPOCHS)
-        yield
 
 
 @pytest.fixture(scope="module")
 def model():
-    return LSTMForecaster(seed=3).fit({"S": HISTORY[:LEARNT]})
+    return LSTMForecaster(seed=3, settings=BRIEF).fit({"S": HISTORY[:LEARNT]})
 
 
 def test_a_seed_always_trains_the_same_network(model):
@@ -59,10 +55,7 @@ def test_a_seed_always_trains_the_same_network(model):
 
 
 def test_another_process_trains_the_same_network(model):
-    code = (
-        "import test_lstm as t; t.networks.EPOCHS = t.EPOCHS; "
-        "print(t.digest(t.forecast(seed=3)))"
-    )
+    code = "import test_lstm as t; print(t.digest(t.forecast(seed=3)))"
     result = subprocess.run(
         [sys.executable, "-c", code],
         cwd=TESTS,
@@ -71,6 +64,36 @@ def test_another_process_trains_the_same_network(model):
         check=True,
     )
     assert result.stdout.strip() == digest(model.predict(HISTORY, ORIGINS))
+
+
+def test_threads_of_one_process_train_as_if_alone(model):
+    """They share a compiled network, as threads of a Dask worker would."""
+    past = {"S": HISTORY[:LEARNT]}
+    alone = [forecast(seed) for seed in range(4)]
+
+    def fit_predict(seed):
+        model = LSTMForecaster(seed=seed, settings=BRIEF).fit(past)
+        return model.predict(HISTORY, ORIGINS)
+
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(fit_predict, range(4)))
+    assert [*map(digest, together)] == [*map(digest, alone)]
+
+
+def test_a_row_without_a_whole_window_before_it_is_refused(model):
+    for row in (0, 12, STUDY.first - 1):
+        with pytest.raises(PriceError, match=f"row {row}: the first whole"):
+            model.predict(HISTORY, np.array([row, 500]))
+
+
+@pytest.mark.parametrize("changed", [{"lookback": 10}, {"units": 3}])
+def test_a_setting_reaches_the_network(changed):
+    """And a model of other settings may stand beside the first."""
+    other = LSTMForecaster(settings=replace(BRIEF, **changed))
+    window = other.network.build().input_shape
+    known = LSTMForecaster(settings=BRIEF).network.build()
+    assert (window != known.input_shape) == ("lookback" in changed)
+    assert other.fit({"S": HISTORY[:LEARNT]}).predict(HISTORY, ORIGINS)
 
 
 def test_forecasts_do_not_depend_on_the_other_origins(model):
@@ -87,20 +110,20 @@ def test_forecasts_do_not_depend_on_the_other_origins(model):
 def test_the_order_of_tickers_does_not_matter():
     other = simulate.ar1_walk(340, seed=9)
     histories = {"A": HISTORY[:340], "B": other}
-    first = LSTMForecaster().fit(histories)
-    second = LSTMForecaster().fit(dict(reversed(histories.items())))
+    first = LSTMForecaster(settings=BRIEF).fit(histories)
+    second = LSTMForecaster(settings=BRIEF).fit(
+        dict(reversed(histories.items()))
+    )
     for a, b in zip(first.weights, second.weights, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_an_untrained_network_repeats_garch(model):
     """Its output is zero; only the mean is trusted less."""
-    untrained = LSTMForecaster()
+    untrained = LSTMForecaster(settings=BRIEF)
     untrained.fit_end, untrained.scaler = model.fit_end, model.scaler
     untrained.trust = np.ones(STUDY.horizons)
-    untrained.weights = networks.build_network(
-        *model._network().shape
-    ).get_weights()
+    untrained.weights = model.network.build().get_weights()
     mine = untrained.predict(HISTORY, ORIGINS)
     garch = GARCH().fit({"S": HISTORY[:LEARNT]}).predict(HISTORY, ORIGINS)
     np.testing.assert_allclose(mine.scale, garch.scale)
@@ -113,10 +136,14 @@ def test_scalers_saw_the_training_rows_only():
     """The moments of the rows up to the training end, not one row more."""
     train_end, _ = validation_dates(HISTORY.index[:LEARNT])
     past = HISTORY.loc[:train_end]
-    close = TextbookLSTM("close").fit({"S": HISTORY[:LEARNT]}).scaler
+    close = (
+        TextbookLSTM("close", settings=BRIEF)
+        .fit({"S": HISTORY[:LEARNT]})
+        .scaler
+    )
     assert close.data_min_ == past["Close"].min()
     assert close.data_max_ == past["Close"].max()
-    pooled = LSTMForecaster().fit({"S": HISTORY[:LEARNT]}).scaler
+    pooled = LSTMForecaster(settings=BRIEF).fit({"S": HISTORY[:LEARNT]}).scaler
     base = (
         GARCH().fit({"S": past}).predict(HISTORY[:LEARNT], np.arange(LEARNT))
     )
@@ -132,7 +159,9 @@ def test_batches_pair_each_window_with_its_own_target():
     rows = np.arange(400.0)[:, None]
     targets = 1000 + rows
     origins = np.arange(STUDY.first, 395)
-    batches = networks.batches(rows, targets, origins, 64, shuffle=1)
+    batches = networks.batches(
+        rows, targets, origins, STUDY.lookback, 64, shuffle=1
+    )
     epochs = []
     for _ in range(2):
         seen = []
@@ -154,7 +183,9 @@ def test_batches_pair_each_window_with_its_own_target():
 
 def test_fewer_windows_than_a_batch_are_one_batch():
     rows = np.arange(100.0)[:, None]
-    (batch,) = networks.batches(rows, rows, np.arange(80, 90), 64)
+    (batch,) = networks.batches(
+        rows, rows, np.arange(80, 90), STUDY.lookback, 64
+    )
     np.testing.assert_array_equal(batch[1][:, 0], np.arange(80, 90))
 
 
@@ -190,7 +221,7 @@ def test_ranges_are_learnt_as_one_on_average():
     learnt = np.arange(STUDY.first, 600)
     wide = HISTORY.assign(High=HISTORY["High"] * 1.01)
     for history in (HISTORY, wide, HISTORY * 0 + 25.0):
-        truth = lstm._truth(history[:690], base, learnt)
+        truth = LSTMForecaster()._truth(history[:690], base, learnt)
         ranged = np.split(truth, 3, axis=1)[1]
         np.testing.assert_allclose(ranged[learnt].mean(axis=0), 1)
 
@@ -220,7 +251,10 @@ def test_trust_counts_stocks_that_move_together_once():
             (130, STUDY.horizons), 0.1
         )  # always up, as in a bubble
         moved = np.column_stack(
-            [(walk[h : 130 + h] - walk[:130]) / h**0.5 for h in STEPS]
+            [
+                (walk[h : 130 + h] - walk[:130]) / h**0.5
+                for h in range(1, STUDY.horizons + 1)
+            ]
         )
         copies = np.tile(called, (20, 1)), np.tile(moved, (20, 1))
         trusted += (lstm.trust(*copies, dates) > 0).any()
@@ -229,15 +263,18 @@ def test_trust_counts_stocks_that_move_together_once():
 
 def test_750_rows_are_enough_for_one_fold():
     history = simulate.random_walk(750, seed=1)
-    models = {"LSTM": LSTMForecaster(), "close": TextbookLSTM("close")}
-    scores = walk_forward(models, {"S": history}, 1, 1).scores
+    models = {
+        "LSTM": LSTMForecaster(settings=BRIEF),
+        "close": TextbookLSTM("close", settings=BRIEF),
+    }
+    scores = walk_forward(models, {"S": history}, 1, [0]).scores
     assert np.isfinite(scores[["rmse", "crps", "cover_95"]]).all(axis=None)
     assert set(scores["model"]) == {"RandomWalk", "LSTM", "close"}
 
 
 def test_too_few_rows_to_learn_from_are_refused():
-    with pytest.raises(PriceError, match="fewer than 250 rows"):
-        LSTMForecaster().fit({"S": HISTORY[:300]})
+    with pytest.raises(PriceError, match="S: 200 rows are too few"):
+        LSTMForecaster(settings=BRIEF).fit({"S": HISTORY[:200]})
 
 
 def test_an_unknown_target_is_refused():
@@ -248,12 +285,12 @@ def test_an_unknown_target_is_refused():
 @pytest.mark.parametrize("target", ["close", "return"])
 def test_the_textbook_forecast_is_in_log_return(target):
     """Its point forecast, as a close, is what its network put out."""
-    model = TextbookLSTM(target).fit({"S": HISTORY[:LEARNT]})
+    model = TextbookLSTM(target, settings=BRIEF).fit({"S": HISTORY[:LEARNT]})
     forecast = model.predict(HISTORY, ORIGINS)
     closes = pd.Series(np.log(HISTORY["Close"].to_numpy()))
     level = model._values(HISTORY)
     scaled = model.scaler.transform(level)
-    output = model._network().run(model.weights, scaled, ORIGINS)
+    output = model.network.run(model.weights, scaled, ORIGINS)
     for k in (0, 40, 89):
         path = model.scaler.inverse_transform(output[k][:, None])[:, 0]
         if target == "close":

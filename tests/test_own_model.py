@@ -1,6 +1,9 @@
 """A reader's own model drops into walk_forward and gets its verdict."""
 
+import importlib
+import linecache
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +11,7 @@ import pytest
 import simulate
 from own_model_example import RangeRegression
 
+from forecasting.forecast import Forecast, Forecaster
 from forecasting.market import prices
 from forecasting.protocol import walk_forward
 from forecasting.scores import POOLED
@@ -60,3 +64,51 @@ def test_it_reads_no_row_after_its_origin():
     other.iloc[701:] *= 3
     again = model.predict(other, np.array([600, 700]))
     np.testing.assert_array_equal(again.scale, known.scale)
+
+
+class Narrow(Forecaster):
+    """Forecasts one session ahead where twenty are asked for."""
+
+    def fit(self, histories):
+        return self
+
+    def predict(self, prices, origins):
+        one = np.ones((len(origins), 1))
+        return Forecast(0 * one, one, 5 * one)
+
+
+SHORT = {"S": simulate.garch_walk(700, seed=1)}
+
+
+def test_a_forecast_of_another_shape_is_refused_in_one_line():
+    """Not spread over the horizons it does not have."""
+    line = r"^mine: a forecast of shape \(251, 1\) for S, but .* \(251, 20\)$"
+    with pytest.raises(ValueError, match=line):
+        walk_forward({"mine": Narrow()}, SHORT, 1)
+
+
+def test_a_model_that_does_not_say_what_it_is_is_refused():
+    class Bare:
+        fit = predict = None
+
+    with pytest.raises(TypeError, match="mine: Bare has no pooled; let the"):
+        walk_forward({"mine": Bare()}, SHORT, 1)
+
+
+def test_a_changed_model_is_fitted_again(tmp_path, monkeypatch):
+    """A finished fit is kept for the code that made it, under any name."""
+    module = tmp_path / "own.py"
+    code = EXAMPLE.read_text(encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    crps = []
+    for text in (code, code.replace("self.scale, df)", "self.scale * 2, df)")):
+        module.write_text(text, encoding="utf-8")
+        sys.modules.pop("own", None)
+        importlib.invalidate_caches()
+        linecache.clearcache()
+        sys.dont_write_bytecode = True
+        own = importlib.import_module("own").RangeRegression()
+        parts = tmp_path / "parts"
+        scores = walk_forward({"a/b": own}, SHORT, 1, parts=parts).scores
+        crps.append(scores.set_index("model").loc["a/b", "crps"].tolist())
+    assert crps[0] != crps[1]

@@ -1,6 +1,13 @@
 """The README says what the committed results say."""
 
+import ast
+import os
 import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pandas as pd
@@ -91,3 +98,54 @@ def test_the_verdict_in_words_is_the_verdict_in_numbers():
     networks = rows.loc[["LSTM", "BiLSTM", "TextbookLSTM"]]
     gained = (networks["dm_point"] < 0) & (networks["p_point_holm"] < 0.05)
     assert not gained.any()
+
+
+def test_the_wheel_asks_for_what_requirements_pin():
+    """And for everything that the package imports."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    asked = {d.partition(">=")[0] for d in project["project"]["dependencies"]}
+    lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+    pinned = {line.partition("==")[0] for line in lines if "==" in line}
+    assert asked <= pinned
+    distributions = packages_distributions()
+    files = [*(ROOT / "forecasting").rglob("*.py"), ROOT / "scraper.py"]
+    found = {
+        name.partition(".")[0]
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        for name in names(node)
+    }
+    foreign = found - set(sys.stdlib_module_names) - {"forecasting", "scraper"}
+    # nbformat comes with nbconvert, distributed with the extra "cluster".
+    for module in foreign - {"nbformat", "distributed"}:
+        assert asked & set(distributions[module]), module
+
+
+def names(node):
+    """Modules that an import statement names."""
+    if isinstance(node, ast.ImportFrom):
+        return [node.module]
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return []
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
+def test_a_ticker_is_no_command(tmp_path):
+    """The shell never reads it; the program refuses it."""
+    ready = tmp_path / ".venv" / "ready"
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    for file in ("Makefile", "requirements.txt", "pyproject.toml"):
+        shutil.copy(ROOT / file, tmp_path)
+    ready.touch()
+    done = subprocess.run(
+        ["make", "study", "TICKER=x'; touch pwned; '\"; touch pwned"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert "not a Yahoo symbol" in done.stderr
+    assert not (tmp_path / "pwned").exists()

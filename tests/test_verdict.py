@@ -8,7 +8,7 @@ import pytest
 
 from forecasting import __main__
 from forecasting.market import prices
-from forecasting.protocol import fit_predict, fold_dates
+from forecasting.protocol import Job, fit_predict, fold_dates
 from forecasting.scores import ENSEMBLE
 from forecasting.settings import STUDY
 from forecasting.windows import fold_origins
@@ -32,16 +32,19 @@ def histories():
 def recomputed(name, histories, horizon):
     """RMSE and CRPS of a model's first seed on one stock and fold."""
     dates = fold_dates(histories, FOLDS)[FOLD]
-    forecast = fit_predict(__main__.model(name), histories, dates, 0)[TICKER]
+    job = Job(name, FOLD, tuple(histories), 0)
+    model = __main__.model(name)
+    forecast = fit_predict(job, model, histories, dates)[TICKER]
+    column = STUDY.reported.index(horizon)
     close = histories[TICKER]["Close"].to_numpy()
     origins = fold_origins(histories[TICKER], dates)
     known = origins + horizon < len(close)
     start, end = close[origins[known]], close[origins[known] + horizon]
     # Later rows are still unknown: any number does, they are not counted.
     moved = np.zeros(forecast.loc.shape)
-    moved[known, horizon - 1] = np.log(end / start)
-    crps = forecast.crps(moved)[known, horizon - 1].mean()
-    point = start * np.exp(forecast.loc[known, horizon - 1])
+    moved[known, column] = np.log(end / start)
+    crps = forecast.crps(moved)[known, column].mean()
+    point = start * np.exp(forecast.loc[known, column])
     return np.sqrt(np.mean((end - point) ** 2)), crps
 
 
