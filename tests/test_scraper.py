@@ -16,17 +16,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import yahoo_standin as upstream
-from yahoo_standin import body, status
+from yahoo_standin import body, good, status
 
 import scraper
 from forecasting.market import prices
+from forecasting.market.calendars import calendar
+from forecasting.market.files import write
+from forecasting.market.reply import parse
+from forecasting.market.request import Refused, normalise
+from forecasting.market.validate import validate
 
 ROOT = Path(__file__).resolve().parents[1]
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
-
-
-def good(symbol="AAPL", rows=500) -> bytes:
-    return prices.to_csv(upstream.snapshot(symbol, rows)).encode()
 
 
 def command(yahoo, folder, *arguments, python=()):
@@ -62,7 +63,7 @@ def command(yahoo, folder, *arguments, python=()):
     ],
 )
 def test_a_ticker_is_written_as_yahoo_writes_it(typed, name):
-    assert scraper.normalise(typed) == name
+    assert normalise(typed) == name
 
 
 @pytest.mark.parametrize(
@@ -74,8 +75,8 @@ def test_a_ticker_is_written_as_yahoo_writes_it(typed, name):
 def test_a_ticker_that_is_none_is_refused_before_any_request(
     yahoo, scrape, tmp_path, typed
 ):
-    with pytest.raises(scraper.Refused):
-        scraper.normalise(typed)
+    with pytest.raises(Refused):
+        normalise(typed)
     if not typed.startswith("-"):  # an option, to argparse
         code, out, err = scrape(typed)
         assert (code, out) == (1, "")
@@ -367,8 +368,9 @@ import os, signal, sys, time
 sys.path.insert(0, "tests")
 from yahoo_standin import StandIn
 import scraper
+from forecasting.market import yahoo
 
-scraper.PACE = 0
+yahoo.PACE = 0
 port, folder, *moments = sys.argv[1:]
 arguments = ["AAPL", "--data", folder]
 assert scraper.main(arguments, StandIn(int(port))) == 0
@@ -396,7 +398,8 @@ def test_killed_at_any_moment_the_file_is_whole(yahoo, tmp_path):
     ]
     turns = itertools.cycle(both)
     yahoo.always["AAPL"] = lambda handler: next(turns)(handler)
-    moments = [f"{random.uniform(0.02, 0.15):.4f}" for _ in range(200)]
+    draw = random.Random(0).uniform  # a download takes about 0.05 s
+    moments = [f"{draw(0.02, 0.12):.4f}" for _ in range(100)]
     run = subprocess.run(
         [sys.executable, "-c", KILLED, str(yahoo.port), tmp_path, *moments],
         cwd=ROOT,
@@ -406,7 +409,7 @@ def test_killed_at_any_moment_the_file_is_whole(yahoo, tmp_path):
     )
     assert run.returncode == 0, run.stderr
     found = [x for x in run.stdout.splitlines() if x.startswith("'Date")]
-    assert len(found) == 200
+    assert len(found) == 100
     assert set(found) == {repr(prices.to_csv(h)) for h in [old, new]}
     assert [p.name for p in tmp_path.glob("*.csv")] == ["AAPL.csv"]
 
@@ -445,7 +448,7 @@ def test_verbose_gives_the_traceback(scrape):
 
 
 def test_a_60_year_history_takes_less_than_200_MB(tmp_path):
-    days = scraper.calendar("XNYS")[:15_700]
+    days = calendar("XNYS")[:15_700]
     rng = np.random.default_rng(0)
     close = 100 * np.exp(rng.normal(0, 0.01, len(days)).cumsum())
     history = pd.DataFrame(
@@ -456,8 +459,8 @@ def test_a_60_year_history_takes_less_than_200_MB(tmp_path):
     content = upstream.document(upstream.chart("AAPL", history))
     path = tmp_path / "AAPL.csv"
     tracemalloc.start()
-    checked = scraper.validate(scraper.parse(content, "AAPL"))
-    scraper.write(prices.to_csv(checked.history).encode(), path)
+    checked = validate(parse(content, "AAPL"))
+    write(prices.to_csv(checked.history).encode(), path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 200e6

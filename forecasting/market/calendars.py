@@ -131,9 +131,7 @@ class Ahead(NamedTuple):
     note: str
 
 
-def sessions_ahead(
-    ticker: str, history: pd.DataFrame, count: int
-) -> Ahead:
+def sessions_ahead(ticker: str, history: pd.DataFrame, count: int) -> Ahead:
     """The next ``count`` sessions after a history's last row.
 
     From the calendar of the ticker's exchange. Where that is not known, or
@@ -191,6 +189,16 @@ def closed(days: pd.DatetimeIndex, code: str) -> np.ndarray:
     known = (days >= sessions[0]) & (days <= sessions[-1])
     known &= (name in CERTAIN) | (days.day_of_week >= 5)
     return known & ~days.isin(sessions)
+
+
+def due(days: pd.DatetimeIndex, code: str) -> tuple[str, pd.DatetimeIndex]:
+    """The calendar of an exchange, by Yahoo's code, and its sessions.
+
+    Those from the first to the last of some days; none where not known.
+    """
+    name = BY_CODE.get(code, UNKNOWN).calendar
+    sessions = calendar(name)
+    return name, sessions[(sessions >= days[0]) & (sessions <= days[-1])]
 
 
 CALENDAR_LOCK = threading.Lock()
