@@ -218,6 +218,50 @@ def test_ctrl_c_keeps_what_is_finished(yahoo, tmp_path):
     assert all(f.read_bytes() == good(rows=100) for f in files)
 
 
+SCRAPER = "import scraper; sys.exit(scraper.main(['AAPL', '--data', folder]))"
+STUDY = (
+    "from forecasting import study; from pathlib import Path; "
+    "sys.exit(study.main(['AAPL'], Path(folder)))"
+)
+HANGING = """
+import sys
+sys.path.insert(0, "tests")
+from yahoo_standin import StandIn
+from yfinance.data import YfData
+
+port, folder = sys.argv[1:]
+YfData()._session = StandIn(int(port))
+"""
+
+
+@posix
+@pytest.mark.parametrize("program", [SCRAPER, STUDY], ids=["scraper", "study"])
+def test_ctrl_c_does_not_wait_for_a_request_that_hangs(
+    yahoo, tmp_path, program
+):
+    yahoo.always["AAPL"] = upstream.hang
+    process = subprocess.Popen(
+        [sys.executable, "-c", HANGING + program]
+        + [str(yahoo.port), str(tmp_path)],
+        cwd=ROOT,
+        env=os.environ
+        | {"PYTHONPATH": str(ROOT), "FORECASTING_DATA": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not yahoo.times():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    asked = time.monotonic()
+    _, err = process.communicate()
+    assert time.monotonic() - asked < 3
+    assert process.returncode == 130
+    assert err.startswith("interrupted: 0 of 1 tickers are saved; run")
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 # ---- what stands on disk
 
 
@@ -276,6 +320,7 @@ def test_a_directory_in_the_place_of_the_file_is_refused(
     assert yahoo.asked == []
 
 
+@posix
 def test_a_symlink_is_replaced_and_its_target_left_alone(scrape, tmp_path):
     outside = tmp_path.parent / f"{tmp_path.name}-outside.csv"
     outside.write_text("not ours")

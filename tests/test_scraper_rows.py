@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from yahoo_standin import body, refuses
 
 from forecasting.market import prices, reply
+from forecasting.market.calendars import calendar
 from forecasting.market.files import write
 from forecasting.market.reply import parse
 from forecasting.market.request import Refused
@@ -443,6 +444,59 @@ def test_a_last_bar_gone_null_does_not_shorten_the_history(yahoo, scrape, csv):
     parts(yahoo)[2]["close"][-1] = None
     assert scrape("AAPL")[0] == 1
     assert csv.read_bytes() == bytes_of(HISTORY)
+
+
+def priced(yahoo, table, days, **meta):
+    """Let the stand-in serve prices of our own; returns the history."""
+    history = pd.DataFrame(table, days, ["Open", "High", "Low", "Close"])
+    history["Volume"] = meta.pop("volume", 1000)
+    chart = upstream.chart("AAPL", history)
+    chart["indicators"]["quote"][0] |= {
+        name.lower(): history[name].tolist() for name in history
+    }
+    chart["meta"] |= meta
+    yahoo.charts["AAPL"] = chart
+    return history
+
+
+@pytest.mark.parametrize("price", [0.0001234567, 0.01, 500_000.0])
+def test_a_price_of_any_size_keeps_its_digits(yahoo, scrape, csv, price):
+    close = price * (1 + 0.001 * np.arange(ROWS))
+    table = np.c_[close, close * 1.01, close * 0.99, close]
+    priced(yahoo, table, HISTORY.index)
+    assert scrape("AAPL")[0] == 0
+    content = csv.read_bytes()
+    history = prices.read_csv(csv)
+    assert np.allclose(history.iloc[:, :4], table, rtol=6e-5, atol=0)
+    if price < 0.001:  # at six decimals, steps of 0.1 % would be lost
+        assert np.allclose(history.iloc[:, :4], table, rtol=6e-6, atol=0)
+    assert prices.to_csv(history).encode() == content
+
+
+def test_a_month_without_trade_is_kept(yahoo, scrape, csv):
+    table = HISTORY.iloc[:, :4].to_numpy().copy()
+    table[100:125] = table[100, 3]
+    history = priced(yahoo, table, HISTORY.index)
+    yahoo.charts["AAPL"]["indicators"]["quote"][0]["volume"][100:125] = [
+        0
+    ] * 25
+    history.iloc[100:125, 4] = 0
+    saves(scrape, csv, history)
+
+
+def test_a_coin_trades_every_day(yahoo, scrape, csv):
+    days = pd.date_range("2001-01-01", periods=ROWS, name="Date")
+    meta = {"exchangeName": "CCC", "instrumentType": "CRYPTOCURRENCY"}
+    table = HISTORY.iloc[:, :4].to_numpy()
+    saves(scrape, csv, priced(yahoo, table, days, **meta))
+
+
+def test_a_history_since_1962_is_kept(yahoo, scrape, csv):
+    days = calendar("XNYS")
+    days = days[(days >= "1962-01-02") & (days < "1990")].rename("Date")
+    table = np.full((len(days), 4), 7.0)
+    meta = {"exchangeName": "NYQ"}
+    saves(scrape, csv, priced(yahoo, table, days, **meta))
 
 
 # ---- foreign and malformed replies

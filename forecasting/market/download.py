@@ -33,7 +33,7 @@ from forecasting.market.yahoo import Guard, fetch
 WORKERS = 6  # tickers under way at once
 TRIES = 7  # requests for one ticker before giving up
 PAUSE = 0.5  # seconds before the second try, doubling up to eightfold
-LAST_WRITE = 1.0  # seconds that Ctrl-C leaves to what is being written
+LAST_WRITE = 0.5  # seconds that Ctrl-C leaves to what is being written
 
 
 def download(
