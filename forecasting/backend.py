@@ -29,9 +29,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 with _quiet_stderr():
-    # TensorFlow carries a libcurl of its own. Whichever is loaded first
-    # serves both, and with TensorFlow's yfinance could download nothing.
-    import curl_cffi  # noqa: F401, I001
     import keras
     import tensorflow as tf
 

@@ -18,8 +18,9 @@ import papermill
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-import scraper
 from forecasting.market import prices
+from forecasting.market.download import download
+from forecasting.market.request import Refused, brief, normalise
 from forecasting.tables import QUANTILES
 from forecasting.windows import rows_needed
 
@@ -37,13 +38,14 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("ticker", help="Yahoo symbol, for example NVDA")
     ticker = parser.parse_args(argv).ticker
     try:
-        ticker = scraper.normalise(ticker)
+        ticker = normalise(ticker)
         try:
             prices.find(ticker)
         except prices.PriceError:
-            # The scraper prints its own line, whether it fails or not.
-            folder = str(prices.directories()[0])
-            if code := scraper.main([ticker, "--data", folder]):
+            # download() prints its own line, whether it fails or not.
+            folder = prices.directories()[0]
+            folder.mkdir(parents=True, exist_ok=True)
+            if code := download([ticker], folder):
                 return code
         history = prices.load(ticker)
         prices.require_rows(history, ROWS_NEEDED, ticker)
@@ -52,8 +54,8 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
         unchanged = f"results/{ticker}/ is as it was"
         print(f"{ticker}: stopped; {unchanged}", file=sys.stderr)
         return 130
-    except (scraper.Refused, StudyError, OSError) as error:
-        name = scraper.brief(ticker, 24) or '""'
+    except (Refused, StudyError, OSError) as error:
+        name = brief(ticker, 24) or '""'
         print(f"{name}: {error}", file=sys.stderr)
         return 1
     except prices.PriceError as error:  # names the file or the ticker itself

@@ -1,7 +1,6 @@
 """The snapshot is what data/README.md says; a user's files disturb nobody."""
 
 import hashlib
-import os
 import re
 import runpy
 from pathlib import Path
@@ -64,7 +63,7 @@ def test_prices_are_finite_positive_and_in_order(raw):
 
 
 def test_checksums_hold():
-    lines = (SNAPSHOT / "SHA256SUMS").read_text().splitlines()
+    lines = (SNAPSHOT / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
     sums = dict(reversed(line.split("  ")) for line in lines)
     assert sorted(sums) == [f"{t}.csv" for t in TICKERS]
     for name, digest in sums.items():
@@ -101,24 +100,6 @@ def test_the_fall_of_september_2000_is_there():
     assert round(100 * close.min(), 1) == -51.9
 
 
-def test_a_scraped_file_takes_precedence_for_users(
-    tmp_path, monkeypatch, capsys
-):
-    monkeypatch.delenv("FORECASTING_DATA")
-    monkeypatch.setattr(prices, "DATA", tmp_path)
-    (tmp_path / "snapshot").mkdir()
-    history = prices.read_csv(SNAPSHOT / "IBM.csv")
-    frozen = tmp_path / "snapshot" / "IBM.csv"
-    frozen.write_text(prices.to_csv(history), newline="\n")
-    assert len(prices.load("IBM")) == 3270
-    scraped = tmp_path / "IBM.csv"
-    scraped.write_text(prices.to_csv(history[:200]), newline="\n")
-    capsys.readouterr()
-    assert len(prices.load("IBM")) == 200
-    assert "200 sessions" in capsys.readouterr().out
-
-
 def test_a_scraped_file_never_disturbs_the_tests():
     # tests/conftest.py pins the snapshot, and notebook kernels inherit it.
-    assert Path(os.environ["FORECASTING_DATA"]) == SNAPSHOT
     assert prices.find("AAPL") == SNAPSHOT / "AAPL.csv"

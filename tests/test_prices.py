@@ -1,5 +1,7 @@
 """Histories are read as written, and what is wrong is said in one line."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting import __main__, protocol
-from forecasting.features import features, garman_klass
+from forecasting.features import features, garman_klass, session_variance
 from forecasting.market import prices
 from forecasting.market.prices import PriceError
 
@@ -23,7 +25,7 @@ GOOD = prices.to_csv(HISTORY)
 
 def write(folder, text, ticker="AAA"):
     path = folder / f"{ticker}.csv"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8", newline="\n")
     return path
 
 
@@ -88,7 +90,22 @@ FAULTS = {
         field(GOOD, 40, "Open", "-3.5"),
         f"{dated(40)}: Open is not positive",
     ),
-    "a word": (field(GOOD, 40, "Close", "n.a"), "not a number"),
+    "a word": (
+        field(GOOD, 40, "Close", "n.a"),
+        f"{dated(40)}: Close is not a finite number",
+    ),
+    "close above high": (
+        field(field(GOOD, 40, "High", "1.0"), 40, "Low", "0.9"),
+        f"{dated(40)}: Open lies above High",
+    ),
+    "close below low": (
+        field(GOOD, 40, "Close", "0.1"),
+        f"{dated(40)}: Close lies below Low",
+    ),
+    "negative volume": (
+        field(GOOD, 40, "Volume", "-1"),
+        f"{dated(40)}: Volume is not between 0 and 1e+15",
+    ),
     "no rows": (GOOD.splitlines()[0] + "\n", "no rows"),
     "empty file": ("", "not a readable CSV"),
     "too few rows": (
@@ -218,6 +235,41 @@ def test_a_history_survives_its_csv(tmp_path):
     assert prices.to_csv(read) == GOOD
 
 
+def test_a_small_price_keeps_six_significant_digits():
+    small = [0.0001234567, 0.0098765432, 0.001235, 1e-9]
+    history = pd.DataFrame(
+        {c: small for c in ["Open", "High", "Low", "Close"]} | {"Volume": 1},
+        index=pd.bdate_range("2000-01-03", periods=4, name="Date"),
+    )
+    text = prices.to_csv(history)
+    closes = [line.split(",")[4] for line in text.splitlines()[1:]]
+    assert closes == ["0.000123457", "0.00987654", "0.001235", "0.000000001"]
+    read = [float(c) for c in closes]
+    assert prices.round_prices(np.array(small)).tolist() == read
+
+
+def test_a_close_past_the_high_by_rounding_is_read(tmp_path):
+    high = float(GOOD.splitlines()[39].split(",")[2])
+    path = write(tmp_path, field(GOOD, 40, "Close", str(high * 1.00005)))
+    assert len(prices.read_csv(path)) == 800
+
+
+def test_an_installed_copy_keeps_its_data_in_the_current_folder(tmp_path):
+    """As pip leaves it: in site-packages, whose parent is nobody's."""
+    site = tmp_path / "lib" / "site-packages"
+    shutil.copytree(ROOT / "forecasting", site / "forecasting")
+    (tmp_path / "lib" / "data").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c"]
+        + ["from forecasting.market import prices; print(prices.DATA)"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == str(tmp_path / "data"), done.stderr
+
+
 def test_the_users_file_is_found_before_the_snapshots(tmp_path, monkeypatch):
     monkeypatch.delenv("FORECASTING_DATA")
     monkeypatch.setattr(prices, "DATA", tmp_path)
@@ -289,5 +341,5 @@ def test_session_variance_is_the_variance_of_the_path():
     ends = {"Open": path[:, 0], "Close": path[:, -1]}
     extremes = {"High": path.max(axis=1), "Low": path.min(axis=1)}
     history = pd.DataFrame(ends | extremes)
-    mean = features.session_variance(history).mean()
+    mean = session_variance(history).mean()
     assert mean == pytest.approx(0.02**2, rel=0.08)

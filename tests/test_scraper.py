@@ -16,17 +16,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import yahoo_standin as upstream
-from yahoo_standin import body, status
+from yahoo_standin import body, good, status
 
 import scraper
 from forecasting.market import prices
+from forecasting.market.calendars import calendar
+from forecasting.market.files import write
+from forecasting.market.reply import parse
+from forecasting.market.request import Refused, normalise
+from forecasting.market.validate import validate
 
 ROOT = Path(__file__).resolve().parents[1]
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
-
-
-def good(symbol="AAPL", rows=500) -> bytes:
-    return prices.to_csv(upstream.snapshot(symbol, rows)).encode()
 
 
 def command(yahoo, folder, *arguments, python=()):
@@ -62,7 +63,7 @@ def command(yahoo, folder, *arguments, python=()):
     ],
 )
 def test_a_ticker_is_written_as_yahoo_writes_it(typed, name):
-    assert scraper.normalise(typed) == name
+    assert normalise(typed) == name
 
 
 @pytest.mark.parametrize(
@@ -74,8 +75,8 @@ def test_a_ticker_is_written_as_yahoo_writes_it(typed, name):
 def test_a_ticker_that_is_none_is_refused_before_any_request(
     yahoo, scrape, tmp_path, typed
 ):
-    with pytest.raises(scraper.Refused):
-        scraper.normalise(typed)
+    with pytest.raises(Refused):
+        normalise(typed)
     if not typed.startswith("-"):  # an option, to argparse
         code, out, err = scrape(typed)
         assert (code, out) == (1, "")
@@ -217,6 +218,50 @@ def test_ctrl_c_keeps_what_is_finished(yahoo, tmp_path):
     assert all(f.read_bytes() == good(rows=100) for f in files)
 
 
+SCRAPER = "import scraper; sys.exit(scraper.main(['AAPL', '--data', folder]))"
+STUDY = (
+    "from forecasting import study; from pathlib import Path; "
+    "sys.exit(study.main(['AAPL'], Path(folder)))"
+)
+HANGING = """
+import sys
+sys.path.insert(0, "tests")
+from yahoo_standin import StandIn
+from yfinance.data import YfData
+
+port, folder = sys.argv[1:]
+YfData()._session = StandIn(int(port))
+"""
+
+
+@posix
+@pytest.mark.parametrize("program", [SCRAPER, STUDY], ids=["scraper", "study"])
+def test_ctrl_c_does_not_wait_for_a_request_that_hangs(
+    yahoo, tmp_path, program
+):
+    yahoo.always["AAPL"] = upstream.hang
+    process = subprocess.Popen(
+        [sys.executable, "-c", HANGING + program]
+        + [str(yahoo.port), str(tmp_path)],
+        cwd=ROOT,
+        env=os.environ
+        | {"PYTHONPATH": str(ROOT), "FORECASTING_DATA": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not yahoo.times():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    asked = time.monotonic()
+    _, err = process.communicate()
+    assert time.monotonic() - asked < 3
+    assert process.returncode == 130
+    assert err.startswith("interrupted: 0 of 1 tickers are saved; run")
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 # ---- what stands on disk
 
 
@@ -275,6 +320,7 @@ def test_a_directory_in_the_place_of_the_file_is_refused(
     assert yahoo.asked == []
 
 
+@posix
 def test_a_symlink_is_replaced_and_its_target_left_alone(scrape, tmp_path):
     outside = tmp_path.parent / f"{tmp_path.name}-outside.csv"
     outside.write_text("not ours")
@@ -367,8 +413,9 @@ import os, signal, sys, time
 sys.path.insert(0, "tests")
 from yahoo_standin import StandIn
 import scraper
+from forecasting.market import yahoo
 
-scraper.PACE = 0
+yahoo.PACE = 0
 port, folder, *moments = sys.argv[1:]
 arguments = ["AAPL", "--data", folder]
 assert scraper.main(arguments, StandIn(int(port))) == 0
@@ -396,7 +443,8 @@ def test_killed_at_any_moment_the_file_is_whole(yahoo, tmp_path):
     ]
     turns = itertools.cycle(both)
     yahoo.always["AAPL"] = lambda handler: next(turns)(handler)
-    moments = [f"{random.uniform(0.02, 0.15):.4f}" for _ in range(200)]
+    draw = random.Random(0).uniform  # a download takes about 0.05 s
+    moments = [f"{draw(0.02, 0.12):.4f}" for _ in range(100)]
     run = subprocess.run(
         [sys.executable, "-c", KILLED, str(yahoo.port), tmp_path, *moments],
         cwd=ROOT,
@@ -406,7 +454,7 @@ def test_killed_at_any_moment_the_file_is_whole(yahoo, tmp_path):
     )
     assert run.returncode == 0, run.stderr
     found = [x for x in run.stdout.splitlines() if x.startswith("'Date")]
-    assert len(found) == 200
+    assert len(found) == 100
     assert set(found) == {repr(prices.to_csv(h)) for h in [old, new]}
     assert [p.name for p in tmp_path.glob("*.csv")] == ["AAPL.csv"]
 
@@ -445,7 +493,7 @@ def test_verbose_gives_the_traceback(scrape):
 
 
 def test_a_60_year_history_takes_less_than_200_MB(tmp_path):
-    days = scraper.calendar("XNYS")[:15_700]
+    days = calendar("XNYS")[:15_700]
     rng = np.random.default_rng(0)
     close = 100 * np.exp(rng.normal(0, 0.01, len(days)).cumsum())
     history = pd.DataFrame(
@@ -456,8 +504,8 @@ def test_a_60_year_history_takes_less_than_200_MB(tmp_path):
     content = upstream.document(upstream.chart("AAPL", history))
     path = tmp_path / "AAPL.csv"
     tracemalloc.start()
-    checked = scraper.validate(scraper.parse(content, "AAPL"))
-    scraper.write(prices.to_csv(checked.history).encode(), path)
+    checked = validate(parse(content, "AAPL"))
+    write(prices.to_csv(checked.history).encode(), path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 200e6

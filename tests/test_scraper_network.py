@@ -6,30 +6,10 @@ from functools import partial
 
 import pytest
 import yahoo_standin as upstream
-from yahoo_standin import body, status
+from yahoo_standin import body, good, refuses, status
 
-import scraper
-from forecasting.market import prices
-
-
-def good(symbol="AAPL", rows=500) -> bytes:
-    return prices.to_csv(upstream.snapshot(symbol, rows)).encode()
-
-
-OLD = good(rows=300)
-
-
-def refuses(scrape, csv, *words, arguments=("AAPL",), session=None):
-    """The call fails in one line with these words; the old file stays."""
-    csv.write_bytes(OLD)
-    code, out, err = scrape(*arguments, session=session)
-    assert (code, out) == (1, "")
-    assert err.count("\n") == 1
-    assert err.startswith("AAPL: ")
-    for word in [*words, "still holds the history to 2001-05-08"]:
-        assert word in err
-    assert csv.read_bytes() == OLD
-    assert list(csv.parent.iterdir()) == [csv]
+from forecasting.market import download
+from forecasting.market import yahoo as client
 
 
 def test_a_good_reply_is_saved_adjusted_and_to_the_byte(scrape, csv):
@@ -98,7 +78,7 @@ def test_a_series_of_faults_is_waited_out(yahoo, scrape, csv):
 
 
 def test_the_pause_grows_from_try_to_try(yahoo, scrape, monkeypatch):
-    monkeypatch.setattr(scraper, "PAUSE", 0.2)
+    monkeypatch.setattr(download, "PAUSE", 0.2)
     yahoo.faults["AAPL"] = [status(500)] * 3
     scrape("AAPL")
     asked = yahoo.times()
@@ -120,9 +100,9 @@ def test_retry_after_may_be_a_date_or_nonsense():
     when = time.strftime(
         "%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 90)
     )
-    assert 80 < scraper.retry_after(when) <= 90
+    assert 80 < client.retry_after(when) <= 90
     for nonsense in [None, "", "soon", "-5", "nan", "inf", "0"]:
-        assert scraper.retry_after(nonsense) == 0
+        assert client.retry_after(nonsense) == 0
 
 
 def test_retry_after_beyond_the_deadline_is_not_waited_for(yahoo, scrape, csv):
@@ -158,11 +138,11 @@ def test_a_lasting_fault_ends_after_bounded_tries(
     yahoo, scrape, csv, fault, word
 ):
     yahoo.always["AAPL"] = fault
-    refuses(scrape, csv, word, f"{scraper.TRIES} tries")
+    refuses(scrape, csv, word, f"{download.TRIES} tries")
     # A redirect loop is many requests in one try, 401 is two, and curl
     # repeats one that is reset on a connection it used before.
     if word in ["rate limited", "Yahoo is failing", "not JSON"]:
-        assert len(yahoo.times()) == scraper.TRIES
+        assert len(yahoo.times()) == download.TRIES
 
 
 def test_a_broken_reply_is_never_called_delisted(yahoo, scrape):
@@ -212,8 +192,8 @@ def test_a_hang_ends_with_the_deadline(yahoo, scrape, csv):
 def test_a_hanging_cookie_does_not_keep_the_chart(
     yahoo, scrape, csv, monkeypatch
 ):
-    monkeypatch.setattr(scraper, "COOKIE_SECONDS", 0.5)
-    monkeypatch.setattr(scraper.YfData(), "_crumb", None)
+    monkeypatch.setattr(client, "COOKIE_SECONDS", 0.5)
+    monkeypatch.setattr(client.YfData(), "_crumb", None)
     monkeypatch.setattr(
         upstream.Handler,
         "do_GET",
@@ -228,7 +208,7 @@ def test_a_hanging_cookie_does_not_keep_the_chart(
 
 
 def test_one_hang_is_not_the_end(yahoo, scrape, csv, monkeypatch):
-    monkeypatch.setattr(scraper, "CHART_SECONDS", 0.5)
+    monkeypatch.setattr(client, "CHART_SECONDS", 0.5)
     yahoo.faults["AAPL"] = [upstream.hang]
     assert scrape("AAPL", "--timeout", "4")[0] == 0
     assert csv.read_bytes() == good()
@@ -246,11 +226,11 @@ def test_a_drip_beyond_the_deadline_is_not(yahoo, scrape, csv):
 
 
 def test_a_huge_reply_is_not_read_to_its_end(yahoo, scrape, csv, monkeypatch):
-    monkeypatch.setattr(scraper, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(client, "MAX_BYTES", 10_000)
     refuses(scrape, csv, "larger than 10,000 bytes")
 
 
 def test_garbage_in_the_crumb_does_no_harm(yahoo, scrape, csv, monkeypatch):
-    monkeypatch.setattr(scraper.YfData(), "_crumb", "<html>\n\x00&crumb=")
+    monkeypatch.setattr(client.YfData(), "_crumb", "<html>\n\x00&crumb=")
     assert scrape("AAPL")[0] == 0
     assert csv.read_bytes() == good()

@@ -3,17 +3,20 @@
 import copy
 import json
 
-import exchange_calendars
 import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
 import pytest
 import yahoo_standin as upstream
 from hypothesis import HealthCheck, given, settings
-from yahoo_standin import body
+from yahoo_standin import body, refuses
 
-import scraper
-from forecasting.market import prices
+from forecasting.market import prices, reply
+from forecasting.market.calendars import calendar
+from forecasting.market.files import write
+from forecasting.market.reply import parse
+from forecasting.market.request import Refused
+from forecasting.market.validate import validate
 
 ROWS = 500
 HISTORY = upstream.snapshot("AAPL", ROWS)
@@ -40,18 +43,6 @@ def saves(scrape, csv, history=HISTORY, *words, arguments=()):
         assert word in err
     assert words or not err
     assert csv.read_bytes() == bytes_of(history)
-
-
-def refuses(scrape, csv, *words, arguments=()):
-    """The call fails in one line with these words; the old file stays."""
-    old = bytes_of(HISTORY[:100])
-    csv.write_bytes(old)
-    code, out, err = scrape("AAPL", *arguments)
-    assert (code, out) == (1, "")
-    assert err.count("\n") == 1
-    for word in ["AAPL: ", *words]:
-        assert word in err
-    assert csv.read_bytes() == old
 
 
 FIELDS = ["open", "high", "low", "close"]
@@ -149,18 +140,16 @@ def test_an_index_needs_no_currency_volume_or_adjusted_close(
 
 def test_too_many_bad_rows_are_refused_with_a_way_out(yahoo, scrape, csv):
     parts(yahoo)[2]["open"][:50] = [0] * 50
-    sound = HISTORY.index[50].date()
-    refuses(scrape, csv, "50 of 500 rows", "not positive", "--force")
+    sound = HISTORY.index[50].date()  # the message proposes it
+    refuses(scrape, csv, "50 of 500 rows", "not positive", f"--start {sound}")
     csv.unlink()
-    start = ["--start", str(HISTORY.index[50].date())]
-    saves(scrape, csv, HISTORY[50:], arguments=start)
-    assert str(sound) in start
+    saves(scrape, csv, HISTORY[50:], arguments=["--start", str(sound)])
 
 
 def test_all_null_rows_fail(yahoo, scrape, csv):
     for name, values in parts(yahoo)[2].items():
         parts(yahoo)[2][name] = [None] * len(values)
-    refuses(scrape, csv, "no usable row in 500")
+    refuses(scrape, csv, "no usable row in 500: a price is missing;")
 
 
 def test_no_rows_at_all_fail(yahoo, scrape, csv):
@@ -271,7 +260,7 @@ def test_midnight_stamped_an_hour_early_is_the_next_day():
     zone = "America/Sao_Paulo"
     for hour in ["2022-01-16 22:00", "2022-01-16 23:00", "2022-01-17 10:00"]:
         stamp = int(pd.Timestamp(hour, tz=zone).timestamp())
-        assert scraper._dates([stamp], zone)[0] == pd.Timestamp("2022-01-17")
+        assert reply._dates([stamp], zone)[0] == pd.Timestamp("2022-01-17")
 
 
 def test_dates_before_1970_are_dates(yahoo, scrape, csv):
@@ -399,16 +388,6 @@ def test_an_exchange_without_a_calendar_is_not_compared(yahoo, scrape, csv):
     saves(scrape, csv, HISTORY[::2])
 
 
-def test_every_calendar_named_is_known_to_exchange_calendars():
-    known = exchange_calendars.get_calendar_names()
-    assert set(scraper.CALENDARS.values()) <= set(known)
-
-
-def test_a_calendar_not_known_back_to_1960_is_used_as_far_as_it_goes():
-    assert scraper.calendar("XTKS")[0] > pd.Timestamp("1997")
-    assert scraper.calendar("XNYS")[0] < pd.Timestamp("1961")
-
-
 @pytest.mark.parametrize("said", ["1d", "1wk"])
 @pytest.mark.parametrize("exchange", ["NMS", "XXX"])
 def test_weekly_bars_are_refused(yahoo, scrape, csv, said, exchange):
@@ -427,7 +406,12 @@ def test_intraday_bars_are_refused(yahoo, scrape, csv):
 
 def test_a_history_that_starts_later_than_asked_is_refused(yahoo, scrape, csv):
     late = ["--start", "1990-01-02"]
-    refuses(scrape, csv, "starts on 2000-03-01, not on 1990", arguments=late)
+    refuses(
+        scrape,
+        csv,
+        "starts on 2000-03-01, not on 1990",
+        arguments=["AAPL", *late],
+    )
     csv.unlink()
     saves(scrape, csv, HISTORY, "1990", arguments=[*late, "--force"])
 
@@ -460,6 +444,59 @@ def test_a_last_bar_gone_null_does_not_shorten_the_history(yahoo, scrape, csv):
     parts(yahoo)[2]["close"][-1] = None
     assert scrape("AAPL")[0] == 1
     assert csv.read_bytes() == bytes_of(HISTORY)
+
+
+def priced(yahoo, table, days, **meta):
+    """Let the stand-in serve prices of our own; returns the history."""
+    history = pd.DataFrame(table, days, ["Open", "High", "Low", "Close"])
+    history["Volume"] = meta.pop("volume", 1000)
+    chart = upstream.chart("AAPL", history)
+    chart["indicators"]["quote"][0] |= {
+        name.lower(): history[name].tolist() for name in history
+    }
+    chart["meta"] |= meta
+    yahoo.charts["AAPL"] = chart
+    return history
+
+
+@pytest.mark.parametrize("price", [0.0001234567, 0.01, 500_000.0])
+def test_a_price_of_any_size_keeps_its_digits(yahoo, scrape, csv, price):
+    close = price * (1 + 0.001 * np.arange(ROWS))
+    table = np.c_[close, close * 1.01, close * 0.99, close]
+    priced(yahoo, table, HISTORY.index)
+    assert scrape("AAPL")[0] == 0
+    content = csv.read_bytes()
+    history = prices.read_csv(csv)
+    assert np.allclose(history.iloc[:, :4], table, rtol=6e-5, atol=0)
+    if price < 0.001:  # at six decimals, steps of 0.1 % would be lost
+        assert np.allclose(history.iloc[:, :4], table, rtol=6e-6, atol=0)
+    assert prices.to_csv(history).encode() == content
+
+
+def test_a_month_without_trade_is_kept(yahoo, scrape, csv):
+    table = HISTORY.iloc[:, :4].to_numpy().copy()
+    table[100:125] = table[100, 3]
+    history = priced(yahoo, table, HISTORY.index)
+    yahoo.charts["AAPL"]["indicators"]["quote"][0]["volume"][100:125] = [
+        0
+    ] * 25
+    history.iloc[100:125, 4] = 0
+    saves(scrape, csv, history)
+
+
+def test_a_coin_trades_every_day(yahoo, scrape, csv):
+    days = pd.date_range("2001-01-01", periods=ROWS, name="Date")
+    meta = {"exchangeName": "CCC", "instrumentType": "CRYPTOCURRENCY"}
+    table = HISTORY.iloc[:, :4].to_numpy()
+    saves(scrape, csv, priced(yahoo, table, days, **meta))
+
+
+def test_a_history_since_1962_is_kept(yahoo, scrape, csv):
+    days = calendar("XNYS")
+    days = days[(days >= "1962-01-02") & (days < "1990")].rename("Date")
+    table = np.full((len(days), 4), 7.0)
+    meta = {"exchangeName": "NYQ"}
+    saves(scrape, csv, priced(yahoo, table, days, **meta))
 
 
 # ---- foreign and malformed replies
@@ -591,13 +628,12 @@ def test_whatever_is_written_is_a_sound_history(
             if isinstance(values, list):
                 lists[name] = [values[i] for i in order]
     try:
-        reply = scraper.parse(upstream.document(chart), "AAPL")
-        checked = scraper.validate(reply)
-    except scraper.Refused:
+        checked = validate(parse(upstream.document(chart), "AAPL"))
+    except Refused:
         return
     path = tmp_path / "AAPL.csv"
     content = bytes_of(checked.history)
-    scraper.write(content, path)
+    write(content, path)
 
     back = prices.read_csv(path)
     pd.testing.assert_frame_equal(
@@ -621,8 +657,8 @@ def test_whatever_is_written_is_a_sound_history(
 @given(st.binary(max_size=300) | st.text(max_size=100).map(str.encode))
 @settings(max_examples=100, deadline=None)
 def test_parse_refuses_any_garbage(content):
-    with pytest.raises(scraper.Refused):
-        scraper.parse(content, "AAPL")
+    with pytest.raises(Refused):
+        parse(content, "AAPL")
 
 
 JSON = st.recursive(
@@ -655,9 +691,9 @@ def test_any_part_may_be_anything(place, value):
     chart = upstream.chart("AAPL", HISTORY[:20])
     _set(place, value)(chart)
     try:
-        checked = scraper.validate(
-            scraper.parse(json.dumps({"chart": {"result": [chart]}}), "AAPL")
+        checked = validate(
+            parse(json.dumps({"chart": {"result": [chart]}}), "AAPL")
         )
-    except scraper.Refused:
+    except Refused:
         return
     prices.check(checked.history, "AAPL")

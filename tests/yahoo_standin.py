@@ -26,6 +26,8 @@ import pandas as pd
 from curl_cffi.requests import Session
 
 import scraper
+from forecasting.market import download, prices
+from forecasting.market import yahoo as client
 
 SNAPSHOT = Path(__file__).resolve().parents[1] / "data" / "snapshot"
 EXCHANGES = {"AAPL": "NMS", "GOOG": "NMS", "IBM": "NYQ", "MSFT": "NMS"}
@@ -279,8 +281,8 @@ def drip(handler: Handler, pieces: int = 10, pause: float = 0.1) -> None:
 @contextmanager
 def impatient(monkeypatch):
     """A running stand-in, and a scraper that does not wait between tries."""
-    monkeypatch.setattr(scraper, "PAUSE", 0.001)
-    monkeypatch.setattr(scraper, "PACE", 0)
+    monkeypatch.setattr(download, "PAUSE", 0.001)
+    monkeypatch.setattr(client, "PACE", 0)
     with Yahoo() as yahoo:
         yield yahoo
 
@@ -290,6 +292,24 @@ def run(yahoo, folder, capsys, *arguments, session=None) -> tuple:
     session = session or yahoo.session()
     code = scraper.main([*arguments, "--data", str(folder)], session)
     return code, *capsys.readouterr()
+
+
+def good(symbol: str = "AAPL", rows: int = 500) -> bytes:
+    """The file that a sound reply becomes."""
+    return prices.to_csv(snapshot(symbol, rows)).encode()
+
+
+def refuses(scrape, csv, *words, arguments=("AAPL",), session=None) -> None:
+    """The call fails in one line with these words; the old file stays."""
+    csv.write_bytes(old := good(rows=100))
+    code, out, err = scrape(*arguments, session=session)
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert err.startswith("AAPL: ")
+    for word in [*words, "still holds the history to 2000-07-21"]:
+        assert word in err
+    assert csv.read_bytes() == old
+    assert list(csv.parent.iterdir()) == [csv]
 
 
 if __name__ == "__main__":

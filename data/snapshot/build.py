@@ -36,9 +36,7 @@ def adjust(raw: pd.DataFrame, splits: dict[str, int]) -> pd.DataFrame:
     for date, ratio in splits.items():
         shares[raw.index < date] *= ratio
     steps = (factor * shares).pct_change().abs()
-    if (
-        steps.max() > 0.15
-    ):  # a dividend moves the factor a little, a split much
+    if steps.max() > 0.15:  # a dividend moves it a little, a split much
         raise ValueError(f"{steps.idxmax().date()}: a split is missing")
     out = raw[["open", "high", "low", "close"]].mul(factor, axis=0)
     out = out.rename(columns=str.title)
@@ -54,7 +52,7 @@ def main(folder: Path = HERE) -> None:
         text = to_csv(history).encode()
         (folder / f"{ticker}.csv").write_bytes(text)
         sums.append(f"{hashlib.sha256(text).hexdigest()}  {ticker}.csv\n")
-    (folder / "SHA256SUMS").write_text("".join(sums), newline="\n")
+    (folder / "SHA256SUMS").write_bytes("".join(sums).encode())
 
 
 if __name__ == "__main__":

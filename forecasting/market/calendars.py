@@ -54,7 +54,6 @@ EXCHANGES = [
     Exchange("XMAD", "EUR", "MCE", "MC", "^IBEX"),
     Exchange("XHEL", "EUR", "HEL", "HE", "^OMXH25"),
     Exchange("XWBO", "EUR", "VIE", "VI", "^ATX"),
-    Exchange("ASEX", "EUR", "ATH", "AT"),
     Exchange("XSWX", "CHF", "EBS", "SW", "^SSMI"),
     Exchange("XSTO", "SEK", "STO", "ST", "^OMX"),
     Exchange("XCSE", "DKK", "CPH", "CO", "^OMXC25"),
@@ -191,6 +190,16 @@ def closed(days: pd.DatetimeIndex, code: str) -> np.ndarray:
     return known & ~days.isin(sessions)
 
 
+def due(days: pd.DatetimeIndex, code: str) -> tuple[str, pd.DatetimeIndex]:
+    """The calendar of an exchange, by Yahoo's code, and its sessions.
+
+    Those from the first to the last of some days; none where not known.
+    """
+    name = BY_CODE.get(code, UNKNOWN).calendar
+    sessions = calendar(name)
+    return name, sessions[(sessions >= days[0]) & (sessions <= days[-1])]
+
+
 CALENDAR_LOCK = threading.Lock()
 
 
@@ -205,9 +214,9 @@ def calendar(name: str) -> pd.DatetimeIndex:
 @functools.cache
 def _sessions(name: str) -> pd.DatetimeIndex:
     # Not all reach back to 1960; most do for 20 years, the default. That of
-    # Tel Aviv breaks under pandas 3 unless it starts after January 2026.
-    last_year = pd.Timestamp.today().normalize() - pd.Timedelta(days=300)
-    for start in ["1960", None, last_year] if name else []:
+    # Tel Aviv breaks under pandas 3 unless it starts after its change of
+    # week; that of Athens always, and is not in the table.
+    for start in ["1960", None, "2026-01-05"] if name else []:
         try:
             return exchange_calendars.get_calendar(name, start=start).sessions
         except ValueError:

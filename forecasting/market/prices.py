@@ -10,9 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+# data/ of the checkout; of the current folder where this is installed.
 DATA = Path(__file__).resolve().parents[2] / "data"
-COLUMNS = ["Open", "High", "Low", "Close", "Volume"]
-DECIMALS = 6  # of a price in a CSV: the same data gives the same bytes
+if not (DATA / "snapshot").is_dir():
+    DATA = Path.cwd() / "data"
+OHLC = ["Open", "High", "Low", "Close"]
+COLUMNS = [*OHLC, "Volume"]
+DECIMALS = 6  # of a price in a CSV, and ...
+SMALL = 0.01  # ... below this price, as many significant digits
+ROUNDING = 1e-4  # how far Yahoo's rounding may push a close past the high
+MAX_VOLUME = 1e15
 
 
 class PriceError(ValueError):
@@ -110,18 +117,22 @@ def check(prices: pd.DataFrame, where: str) -> pd.DataFrame:
         twice = step[row - 1] == np.timedelta64(0)
         fault = "is there twice" if twice else "is not in order"
         raise PriceError(f"{where}: {prices.index[row].date()} {fault}")
-    try:
-        values = prices.astype(float)
-    except (TypeError, ValueError) as error:
-        raise PriceError(f"{where}: not a number: {error}") from error
-    for column in COLUMNS:
-        bad = ~np.isfinite(values[column])
-        fault = "not a finite number"
-        if column != "Volume" and not bad.any():
-            bad, fault = values[column] <= 0, "not positive"
+    values = prices.apply(pd.to_numeric, errors="coerce").astype(float)
+    high = values["High"] * (1 + ROUNDING)
+    low = values["Low"] * (1 - ROUNDING)
+    faults = {
+        f"{c} is not a finite number": ~np.isfinite(values[c]) for c in COLUMNS
+    }
+    faults |= {f"{c} is not positive": values[c] <= 0 for c in OHLC}
+    faults |= {f"{c} lies above High": values[c] > high for c in OHLC}
+    faults |= {f"{c} lies below Low": values[c] < low for c in OHLC}
+    possible = values["Volume"].between(0, MAX_VOLUME)
+    faults[f"Volume is not between 0 and {MAX_VOLUME:.0e}"] = ~possible
+    for fault, bad in faults.items():
         if bad.any():
-            date = values.index[bad][0].date()
-            raise PriceError(f"{where}: {date}: {column} is {fault}")
+            raise PriceError(
+                f"{where}: {values.index[bad][0].date()}: {fault}"
+            )
     return values
 
 
@@ -137,10 +148,25 @@ def to_csv(prices: pd.DataFrame) -> str:
     """A history in the one format of data/: fixed decimals, LF endings."""
     days = prices.index.strftime("%Y-%m-%d")
     volume = prices["Volume"].round().astype("int64")
-    columns = [prices[c].tolist() for c in COLUMNS[:-1]] + [volume.tolist()]
-    line = "%s" + f",%.{DECIMALS}f" * 4 + ",%d"  # thrice as fast as pandas
-    rows = [line % row for row in zip(days, *columns, strict=True)]
-    return "\n".join([",".join(["Date", *COLUMNS]), *rows, ""])
+    columns = [prices[c].map(_price).tolist() for c in OHLC]
+    rows = zip(days, *columns, volume.map(str), strict=True)
+    return "\n".join([",".join(["Date", *COLUMNS]), *map(",".join, rows), ""])
+
+
+def round_prices(table: np.ndarray) -> np.ndarray:
+    """Prices as they are read back from a CSV; any shape."""
+    rounded, small = table.round(DECIMALS), np.abs(table) < SMALL
+    rounded[small] = [float(f"{p:.{DECIMALS - 1}e}") for p in table[small]]
+    return rounded
+
+
+def _price(price: float) -> str:
+    """Six decimals; more where a price is so small that they say little."""
+    if price >= SMALL:
+        return f"{price:.{DECIMALS}f}"
+    digits = float(f"{price:.{DECIMALS - 1}e}")
+    _, _, decimals = np.format_float_positional(digits).partition(".")
+    return f"0.{decimals.ljust(DECIMALS, '0')}"
 
 
 def _show(path: Path) -> str:

@@ -1,0 +1,220 @@
+"""Download: many tickers side by side, each asked again until it works."""
+
+import logging
+import os
+import queue
+import random
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import tenacity
+import yfinance
+from curl_cffi.requests import Session
+from tqdm import tqdm
+
+from forecasting.market import prices
+from forecasting.market.files import previous, save
+from forecasting.market.reply import Reply, parse
+from forecasting.market.request import (
+    Faulty,
+    NoPrices,
+    Refused,
+    Request,
+    brief,
+    normalise,
+)
+from forecasting.market.validate import validate
+from forecasting.market.yahoo import Guard, fetch
+
+WORKERS = 6  # tickers under way at once
+TRIES = 7  # requests for one ticker before giving up
+PAUSE = 0.5  # seconds before the second try, doubling up to eightfold
+LAST_WRITE = 0.5  # seconds that Ctrl-C leaves to what is being written
+
+
+def download(
+    tickers: list[str],
+    folder: Path,
+    request: Request | None = None,
+    session: Session | None = None,
+    verbose: bool = False,
+) -> int:
+    """Save `folder/TICKER.csv` for each ticker; an exit code.
+
+    0: all are saved; 1: one is not, and a line on stderr says why; 130:
+    Ctrl-C, after which the requests under way are left to themselves.
+    `session`: a curl_cffi session to use in place of yfinance's own.
+    """
+    # yfinance's caches on disk may be locked or corrupt; ours is to have none.
+    yfinance.set_tz_cache_location(os.devnull)
+    if not verbose:
+        for name in ["yfinance", "bs4"]:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    wanted, failed, saved = [], 0, 0
+    for ticker in tickers:
+        try:
+            wanted.append(normalise(ticker))
+        except Refused as error:
+            failed += 1
+            say(f"{brief(ticker, 24) or repr(ticker)}: {error}")
+    paths = {ticker: folder / f"{ticker}.csv" for ticker in wanted}
+    guard, request = Guard(session), request or Request()
+
+    def work(ticker: str) -> list[str]:
+        return update(ticker, paths[ticker], request, guard)
+
+    threads, results = side_by_side(work, list(paths))
+    bar = tqdm(
+        results,
+        total=len(paths),
+        unit="ticker",
+        leave=False,
+        disable=True if len(paths) < 2 else None,  # None: only on a terminal
+    )
+    try:
+        for ticker, result in bar:
+            if isinstance(result, Exception):
+                failed += 1
+                if verbose:
+                    say("".join(traceback.format_exception(result)).rstrip())
+                say(f"{ticker}: {explain(ticker, result, paths[ticker])}")
+                continue
+            saved += 1
+            summary, *notes = result
+            for note in notes:
+                say(f"{ticker}: {note}")
+            tqdm.write(f"{ticker}: {summary}")
+    except KeyboardInterrupt:
+        guard.stopped.set()
+        end = time.monotonic() + LAST_WRITE
+        for thread in threads:
+            thread.join(max(0, end - time.monotonic()))
+        say(
+            f"interrupted: {saved} of {len(paths)} tickers are saved; "
+            "run the same command again for the rest"
+        )
+        return 130
+    return 1 if failed else 0
+
+
+def update(
+    ticker: str, path: Path, request: Request, guard: Guard
+) -> list[str]:
+    """Bring one CSV up to date: a summary, then notes; or Refused, OSError."""
+    if path.is_dir():
+        raise Refused(f"{path} is a directory; move it away")
+    start, end = request.start, request.end
+    reply = ask(ticker, request, guard)  # fetch and parse
+    checked = validate(reply, start, end, request.live_bar)
+    prices.check(checked.history, ticker)
+    if guard.stopped.is_set():
+        raise Refused("interrupted; run again")
+    written = save(checked, path, request.force)
+    first, last = checked.history.index[[0, -1]]
+    summary = (
+        f"{len(checked.history)} rows, {first.date()} to {last.date()}, {path}"
+    )
+    if not written:
+        summary += ", unchanged"
+    return [summary, *checked.report()]
+
+
+def ask(ticker: str, request: Request, guard: Guard) -> Reply:
+    """Fetch and parse, again and again until it works or time is up."""
+    guard.allow(request.timeout)
+
+    def wait(state) -> float:
+        pause = PAUSE * 2 ** min(state.attempt_number - 1, 3)
+        pause *= random.uniform(0.75, 1.25)
+        return max(pause, state.outcome.exception().after)
+
+    def stop(state) -> bool:
+        seconds = state.seconds_since_start + state.upcoming_sleep
+        tries = min(TRIES, state.outcome.exception().tries)
+        return seconds > request.timeout or state.attempt_number >= tries
+
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception_type(Faulty),
+        wait=wait,
+        stop=stop,
+        sleep=guard.stopped.wait,  # Ctrl-C ends the waiting
+        reraise=True,
+    )
+    def attempt() -> Reply:
+        return parse(fetch(ticker, request.start, request.end, guard), ticker)
+
+    try:
+        return attempt()
+    except NoPrices as error:
+        span = f"from {request.start or 'the first'} to {request.end or 'now'}"
+        raise Refused(
+            f"no prices {span} ({error}); check the ticker, --start and --end"
+        ) from error
+    except Faulty as error:
+        tries = attempt.statistics["attempt_number"]
+        patience = f"in {error.after:.0f} s" if error.after else "later"
+        raise Refused(
+            f"{error}; {tries} tries, run again {patience}"
+        ) from error
+
+
+def side_by_side(
+    work: Callable[[str], list[str]], tickers: list[str]
+) -> tuple[list[threading.Thread], Iterator[tuple]]:
+    """Threads at work, and (ticker, what came of it) as each is finished.
+
+    What came of it is an exception where the work raised one. The threads
+    are daemons: Python does not wait at its end for a request that hangs.
+    """
+    todo, done = queue.SimpleQueue(), queue.SimpleQueue()
+    for ticker in tickers:
+        todo.put(ticker)
+
+    def run() -> None:
+        while not todo.empty():
+            try:
+                ticker = todo.get_nowait()
+            except queue.Empty:  # another thread was faster
+                return
+            try:
+                done.put((ticker, work(ticker)))
+            except Exception as error:
+                done.put((ticker, error))
+
+    def results() -> Iterator[tuple]:
+        for _ in tickers:
+            while done.empty():  # on Windows, Ctrl-C cannot end a wait
+                time.sleep(0.02)
+            yield done.get()
+
+    threads = [
+        threading.Thread(target=run, daemon=True)
+        for _ in range(min(WORKERS, len(tickers)))
+    ]
+    for thread in threads:
+        thread.start()
+    return threads, results()
+
+
+def say(line: str) -> None:
+    """One line on stderr, clear of the progress bar."""
+    tqdm.write(line, file=sys.stderr)
+
+
+def explain(ticker: str, error: Exception, path: Path) -> str:
+    """Why a ticker failed, what to do, and what is still on disk."""
+    if isinstance(error, OSError):
+        reason = f"cannot write {path} ({brief(error.strerror or error)})"
+    elif isinstance(error, Refused | prices.PriceError):
+        reason = str(error).removeprefix(f"{ticker}: ")
+    else:
+        kind = type(error).__name__
+        reason = f"unexpected {kind}: {brief(error)}; --verbose tells where"
+    old, _ = previous(path)
+    if old is not None:
+        reason += f"; {path} still holds the history to {old.index[-1].date()}"
+    return reason

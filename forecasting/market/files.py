@@ -1,0 +1,90 @@
+"""Write: a new file in one step, if nothing is lost by it."""
+
+import contextlib
+import os
+import time
+import uuid
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from forecasting.market import prices
+from forecasting.market.request import Refused, brief
+from forecasting.market.validate import IN_PROGRESS, ONE_DAY, Checked
+
+
+def previous(path: Path) -> tuple[pd.DataFrame | None, str]:
+    """The history on disk, or None and what is wrong with the file."""
+    if not path.exists():
+        return None, ""
+    try:
+        history = prices.read_csv(path)
+        if history.index[-1].date() > date.today() + ONE_DAY:
+            return None, "it reaches into the future"
+        if prices.to_csv(history).encode() != path.read_bytes():
+            return None, "it was edited"
+    except (OSError, ValueError) as error:
+        return None, brief(error)
+    return history, ""
+
+
+def save(checked: Checked, path: Path, force: bool) -> bool:
+    """Bring a CSV up to date; False where it was. Raises Refused, OSError.
+
+    What is doubted about the history is refused unless `force`.
+    """
+    content = prices.to_csv(checked.history).encode()
+    if path.exists() and path.read_bytes() == content:
+        return False
+    old, damage = previous(path)
+    if damage:
+        note = f"the file on disk was damaged ({damage}), now rebuilt"
+        checked.notes.append(note)
+    if old is not None:
+        compare(checked, old, path)
+    if checked.doubts and not force:
+        raise Refused(f"{'; '.join(checked.doubts)}; --force accepts it")
+    write(content, path)
+    return True
+
+
+def compare(checked: Checked, old: pd.DataFrame, path: Path) -> None:
+    """Doubt a history that lacks sessions which the one on disk has."""
+    days, dropped = checked.history.index, checked.dropped
+    lost = [
+        day
+        for day in old.index.difference(days)
+        # A row just reported may go, but the history may not end earlier,
+        # unless the last bar on disk is still in progress.
+        if day not in dropped
+        or (day > days[-1] and dropped[day] != IN_PROGRESS)
+    ]
+    if lost:
+        checked.doubts.append(
+            f"it lacks {len(lost)} sessions that {path} has, "
+            f"{lost[0].date()} to {lost[-1].date()}"
+        )
+
+
+def write(content: bytes, path: Path) -> None:
+    """Replace a file in one step: at no moment is there half of it.
+
+    The new content is on the disk before the name leads to it. A crash
+    leaves the old file, and at worst a hidden .tmp beside it, which a later
+    run of the same ticker removes.
+    """
+    for stray in path.parent.glob(f".{path.name}.*.tmp"):
+        with contextlib.suppress(OSError):  # another run may be faster
+            if time.time() - stray.stat().st_mtime > 60:
+                stray.unlink()
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

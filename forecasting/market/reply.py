@@ -1,0 +1,136 @@
+"""Parse: Yahoo's chart reply → bars; what is not its schema is refused."""
+
+import json
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from forecasting.market import prices
+from forecasting.market.calendars import BY_CODE, CERTAIN, UNKNOWN
+from forecasting.market.request import Faulty, NoPrices, Refused, brief
+
+
+@dataclass
+class Reply:
+    """What one chart reply says.
+
+    `bars`: index Date, in the order received; columns stamp (seconds), the
+    prices as traded but for splits, Adj Close and Volume; NaN for null.
+    `today` on the exchange; `live`: the date of a session in progress;
+    `kind`: EQUITY, INDEX, ...; `splits`: date → new shares per old one.
+    """
+
+    bars: pd.DataFrame
+    today: pd.Timestamp
+    live: pd.Timestamp | None
+    exchange: str
+    kind: str
+    splits: dict[pd.Timestamp, float]
+
+
+def parse(content: bytes, ticker: str, now: float | None = None) -> Reply:
+    """Read a chart reply received at `now` (default: this moment).
+
+    Raises Refused where Yahoo has no prices, and Faulty for anything that
+    is not its schema or not about the daily bars of this ticker.
+    """
+    try:
+        document = json.loads(content, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        what = {b"": "nothing", b"<": "a web page"}
+        what = what.get(content.lstrip()[:1], "something broken")
+        raise Faulty(f"not JSON: Yahoo sent {what}") from error
+    try:
+        return _read_chart(document["chart"], ticker, now or time.time())
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise Faulty(f"not Yahoo's format: {brief(error, 60)}") from error
+    except AttributeError as error:
+        raise Faulty("not Yahoo's format: a list for a dictionary") from error
+
+
+def _read_chart(chart: dict, ticker: str, now: float) -> Reply:
+    if error := chart.get("error"):
+        if error["code"] == "Not Found":
+            raise Refused("unknown symbol; look it up on finance.yahoo.com")
+        raise NoPrices(brief(error["description"]))
+    if not chart["result"]:
+        raise NoPrices("Yahoo's reply is empty")
+    (result,) = chart["result"]
+    meta, stamps = result["meta"], result.get("timestamp")
+    _check_subject(meta, ticker)
+    if not stamps:
+        raise NoPrices("Yahoo's reply has no rows")
+    if set(map(type, stamps)) != {int}:
+        raise ValueError("a timestamp is not a whole number")
+    if not -2.3e9 < min(stamps) <= max(stamps) < 4.2e9:  # 1897 to 2103
+        raise ValueError("a timestamp is not in seconds")
+
+    kind = str(meta.get("instrumentType"))
+    (quote,) = result["indicators"]["quote"]
+    columns = {c: quote[c.lower()] for c in prices.COLUMNS}
+    if "adjclose" in result["indicators"]:
+        (adjusted,) = result["indicators"]["adjclose"]
+        columns["Adj Close"] = adjusted["adjclose"]
+    elif kind in ("EQUITY", "ETF", "MUTUALFUND"):
+        raise ValueError("no adjusted closes")
+    else:  # indices and currencies pay no dividends
+        columns["Adj Close"] = columns["Close"]
+    columns = {c: _numbers(v, len(stamps)) for c, v in columns.items()}
+
+    zone = meta["exchangeTimezoneName"]
+    today = _dates([int(now)], zone)[0]
+    live = today  # where Yahoo does not say, today's bar is in progress
+    if period := (meta.get("currentTradingPeriod") or {}).get("regular"):
+        seen = min(meta.get("regularMarketTime") or now, now)
+        start = _dates([period["start"]], zone)[0]
+        live = start if seen < period["end"] else None
+    splits = (result.get("events") or {}).get("splits") or {}
+    return Reply(
+        pd.DataFrame({"stamp": stamps} | columns, _dates(stamps, zone)),
+        today,
+        live,
+        str(meta.get("exchangeName")),
+        kind,
+        {
+            _dates([s["date"]], zone)[0]: s["numerator"] / s["denominator"]
+            for s in splits.values()
+        },
+    )
+
+
+def _check_subject(meta: dict, ticker: str) -> None:
+    if meta["symbol"].upper() != ticker:
+        raise ValueError(f"it is about {meta['symbol']}")
+    if meta.get("dataGranularity", "1d") != "1d":
+        raise ValueError(f"its bars are {meta['dataGranularity']}, not 1d")
+    dollars = meta.get("currency") in (None, "USD")
+    exchange = BY_CODE.get(meta.get("exchangeName"), UNKNOWN)
+    if exchange.calendar in CERTAIN and not dollars:
+        raise ValueError(f"prices in {meta['currency']} on a US exchange")
+
+
+def _unique(pairs: list[tuple]) -> dict:
+    if len(unique := dict(pairs)) != len(pairs):
+        raise ValueError("a key stands twice")
+    return unique
+
+
+def _numbers(values: list, length: int) -> np.ndarray:
+    if len(values) != length:
+        raise ValueError("lists of different lengths")
+    if not set(map(type, values)) <= {int, float, type(None)}:
+        raise ValueError("a price is not a number")
+    return np.array(values, dtype=float)
+
+
+def _dates(stamps: list[int], zone: str) -> pd.DatetimeIndex:
+    """Dates of bars, which Yahoo stamps with the start of the session."""
+    utc = pd.to_datetime(stamps, unit="s", utc=True)
+    local = utc.tz_convert(zone).tz_localize(None)
+    # Where Yahoo applies daylight saving twice, midnight is stamped 22:00 or
+    # 23:00 of the day before; yfinance mends it the same way.
+    late = (local.minute == 0) & (local.hour >= 22)
+    local += pd.to_timedelta(np.where(late, 2, 0), unit="h")
+    return local.normalize().rename("Date")

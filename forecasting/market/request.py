@@ -1,0 +1,87 @@
+"""What is asked of Yahoo, and how the answer can be no."""
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+
+
+class Refused(Exception):
+    """Why a ticker is not saved, in one line; asking again is no use."""
+
+
+class NoPrices(Refused):
+    """Yahoo has nothing for this ticker in the range asked."""
+
+
+class Faulty(Refused):
+    """A fault that may pass, so ask again."""
+
+    def __init__(self, reason: str, after: float = 0, tries: float = math.inf):
+        """`after`: seconds to wait; `tries`: how often to meet it at most."""
+        super().__init__(reason)
+        self.after, self.tries = after, tries
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted of every ticker, and what is accepted.
+
+    `start` is included, `end` excluded, None: all there is. `timeout`:
+    seconds for one ticker, all tries together. `force`: save what is
+    doubted. `live_bar`: keep the bar of a session in progress.
+    """
+
+    start: date | None = None
+    end: date | None = None
+    timeout: float = 60.0
+    force: bool = False
+    live_bar: bool = False
+
+    def check(self) -> None:
+        """Refuse a range in which no session can lie."""
+        start, end = self.start, self.end
+        if start and start > date.today():
+            raise Refused(
+                f"--start {start} is in the future; give an earlier one"
+            )
+        if start and end and start >= end:
+            raise Refused(
+                f"--start {start} must come before --end {end}, "
+                "which is the day after the last one wanted"
+            )
+
+
+def normalise(ticker: str) -> str:
+    """A ticker as Yahoo writes it, safe as a file name; else Refused."""
+    name = ticker.strip().upper()
+    if not name:
+        raise Refused("the ticker is empty; type one, for example AAPL")
+    if re.fullmatch(r"[A-Z]+/[A-Z]", name):
+        raise Refused(f"not a Yahoo symbol; try {name.replace('/', '-')}")
+    pattern = r"\^?[A-Z0-9]([A-Z0-9.&=_-]{0,22}[A-Z0-9])?"
+    if not ticker.isascii() or not re.fullmatch(pattern, name):
+        raise Refused(
+            "not a Yahoo symbol (letters, digits and . - = & _, at most 24); "
+            "look it up on finance.yahoo.com"
+        )
+    if re.match(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\.|$)", name):
+        raise Refused("Windows reserves this file name; it cannot be saved")
+    return name
+
+
+def day(text: str | None, option: str) -> date | None:
+    """A date given on the command line as YYYY-MM-DD."""
+    try:
+        return text and datetime.strptime(text.strip(), "%Y-%m-%d").date()
+    except ValueError as error:
+        raise Refused(
+            f"{option} {brief(text)} is not a date; write it as YYYY-MM-DD"
+        ) from error
+
+
+def brief(text: object, length: int = 80) -> str:
+    """Foreign text, made fit for one line on any terminal."""
+    line = " ".join(str(text).split())
+    line = "".join(c if " " <= c <= "~" else "?" for c in line)
+    return line if len(line) <= length else line[: length - 3] + "..."
