@@ -39,13 +39,13 @@ NOT_WITH = {"seeds": {"solutions"}}
 SITECUSTOMIZE = '''
 import functools
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 KIND, NUMBER = os.environ["ROBUST"].split()
 FIRST = np.random.default_rng
-RNG = FIRST(int(NUMBER))
 
 
 def used():
@@ -54,8 +54,10 @@ def used():
 
 
 def nudge(w):
-    noise = 1e-6 * RNG.standard_normal(np.shape(w))
-    return (np.asarray(w) * (1 + noise)).astype(np.asarray(w).dtype)
+    """w, every entry moved by a millionth: equal weights stay equal."""
+    w = np.asarray(w)
+    rng = FIRST([int(NUMBER), zlib.crc32(w.tobytes())])
+    return (w * (1 + 1e-6 * rng.standard_normal(w.shape))).astype(w.dtype)
 
 
 def nudged(draw):
