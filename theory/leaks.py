@@ -10,7 +10,7 @@ from training import (
     adam,
     initial_weights,
     loss_and_gradients,
-    lstm_forward,
+    stacked_lstm_forward,
     transpose,
 )
 
@@ -146,7 +146,7 @@ def _batch(data: list, ends: list) -> tuple[np.ndarray, np.ndarray]:
 def _answer(weights: list, which: slice, x: np.ndarray) -> np.ndarray:
     """Outputs (s, 1, n) of some of the networks for windows (T, s, 1, n)."""
     W, U, b, V, v = (w[which] for w in weights)
-    h, _ = lstm_forward(transpose(W) @ x + transpose(b), U)
+    h, _ = stacked_lstm_forward(transpose(W) @ x + transpose(b), U)
     return transpose(V) @ h[-1] + transpose(v)
 
 

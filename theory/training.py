@@ -17,6 +17,7 @@ def train_seeds(
     batch=32,
     rate=0.03,
     clip=1.0,
+    cool=0,
     forget_bias=1.0,
     chrono=None,
     removed="",
@@ -26,7 +27,9 @@ def train_seeds(
     cell is "rnn" or "lstm"; task(rng, n) draws x (n, T, d) and y (n, m);
     every update uses a fresh batch, so a loss is out of sample. Squared
     error, Adam (Kingma & Ba 2015), gradient clipped to norm `clip` per
-    network. `forget_bias`, `chrono`, `removed`: see `initial_weights`.
+    network; over the last `cool` updates the rate falls to 0 in a straight
+    line, as a full step may undo what was learnt. `forget_bias`,
+    `chrono`, `removed`: see `initial_weights`.
 
     Returns losses (seeds, steps) and, per seed, a dict of W, U, b as
     cells.py takes them and V (h, m), v (m,): the answer is h_T V + v.
@@ -48,7 +51,8 @@ def train_seeds(
         losses[:, step], gradients = loss_and_gradients(
             cell, weights, x, transpose(y)
         )
-        adam(weights, gradients, moments, rate, clip, step + 1)
+        part = min(1, (steps - step) / cool) if cool else 1
+        adam(weights, gradients, moments, part * rate, clip, step + 1)
     names = "W", "U", "b", "V", "v"
     networks = [
         {k: w[s].astype(float) for k, w in zip(names, weights, strict=True)}
@@ -123,7 +127,7 @@ def adam(weights, gradients, moments, rate, clip, step):
         w -= rate * mean / (np.sqrt(square) + 1e-7)
 
 
-def rnn_forward(z, U):
+def stacked_rnn_forward(z, U):
     """z = x W + b (T, s, h, n) -> h (T+1, s, h, n), no cache."""
     h = np.zeros((len(z) + 1, *z.shape[1:]), z.dtype)
     for t in range(len(z)):
@@ -131,7 +135,7 @@ def rnn_forward(z, U):
     return h, None
 
 
-def rnn_backward(dh, U, h, _):
+def stacked_rnn_backward(dh, U, h, _):
     """Return the derivative by z, given that by the last h, (s, h, n)."""
     dz = np.empty_like(h[1:])
     for t in reversed(range(len(dz))):
@@ -140,7 +144,7 @@ def rnn_backward(dh, U, h, _):
     return dz
 
 
-def lstm_forward(z, U):
+def stacked_lstm_forward(z, U):
     """z = x W + b (T, s, 4h, n) -> h (T+1, s, h, n) and a cache.
 
     logistic(z) = (1 + tanh(z / 2)) / 2, so one tanh serves all blocks.
@@ -160,7 +164,7 @@ def lstm_forward(z, U):
     return h, (c, tanh_c, gates)
 
 
-def lstm_backward(dh, U, h, cache):
+def stacked_lstm_backward(dh, U, h, cache):
     """Return the derivative by z, given that by the last h, (s, h, n)."""
     c, tanh_c, gates = cache
     i, f, c_tilde, o = np.split(gates, 4, axis=2)
@@ -177,6 +181,6 @@ def lstm_backward(dh, U, h, cache):
 
 
 CELLS = {
-    "rnn": (rnn_forward, rnn_backward),
-    "lstm": (lstm_forward, lstm_backward),
+    "rnn": (stacked_rnn_forward, stacked_rnn_backward),
+    "lstm": (stacked_lstm_forward, stacked_lstm_backward),
 }
