@@ -96,7 +96,8 @@ HOOKS = {
     "theory/training.py": "initial_weights = nudged(initial_weights)",
     "theory/tasks.py": "random_rnn = nudged(random_rnn)",
     "forecasting/backend.py": """
-for kind in (keras.initializers.VarianceScaling, keras.initializers.Orthogonal):
+for kind in ("VarianceScaling", "Orthogonal"):
+    kind = getattr(keras.initializers, kind)
     kind.__call__ = nudged(kind.__call__)
 keras.utils.set_random_seed = shifted(keras.utils.set_random_seed)
 """,
@@ -145,7 +146,7 @@ print(hash(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)))
 def main() -> int:
     """Run all draws of the notebooks named and print what failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help="start of a path; default all")
+    parser.add_argument("names", nargs="*", help="starts of paths")
     parser.add_argument("--kinds", nargs="*", help="weights seeds processor")
     given = parser.parse_args()
     names = tuple(given.names) or ("",)
@@ -224,9 +225,8 @@ def run(name: Path, kind: str, number: int, switches: dict) -> tuple:
         env |= {"PYTHONPATH": str(copy)}
         env |= {"FORECASTING_DATA": str(copy / "data" / "snapshot")}
         at = {"metadata": {"path": copy / name.parent}}
-        client = NotebookClient(
-            nb, timeout=1200, kernel_name="python3", allow_errors=True, resources=at
-        )
+        options = {"timeout": 1200, "allow_errors": True, "resources": at}
+        client = NotebookClient(nb, kernel_name="python3", **options)
         client.execute(env=env)
         if kind != "processor" and not (copy / "used").exists():
             raise RuntimeError(f"{name}: no hook of {kind} was reached")
@@ -239,7 +239,8 @@ def run(name: Path, kind: str, number: int, switches: dict) -> tuple:
         elif compared(cell) != old:
             faults.append((title, "output"))
             if os.environ.get("VERBOSE"):
-                print(title, old, compared(cell), sep="\n---\n", file=sys.stderr)
+                texts = title, old, compared(cell)
+                print(*texts, sep="\n---\n", file=sys.stderr)
     return faults, len(stored)
 
 
