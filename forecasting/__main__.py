@@ -22,7 +22,6 @@ EXAMPLES = """examples:
   python -m forecasting --models GARCH LSTM --seeds 3 --jobs 4 --out my.csv
 """
 NETWORKS = ["TextbookLSTM", "LSTM", "BiLSTM"]
-WAIT = 10  # seconds for a Dask cluster to answer
 
 
 def parser() -> argparse.ArgumentParser:
@@ -110,10 +109,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 @contextmanager
-def workers(address: str | None) -> Iterator[None]:
+def workers(address: str | None, patience: float = 10) -> Iterator[None]:
     """Let joblib carry out the fits on a Dask cluster, or (None) here.
 
-    Raises OSError, in one line, where there is no such cluster.
+    Raises OSError, in one line, where no such cluster answers within
+    ``patience`` seconds.
     """
     if address is None:
         yield
@@ -121,8 +121,8 @@ def workers(address: str | None) -> Iterator[None]:
     try:
         from distributed import Client
 
-        client = Client(address, timeout=WAIT)
-        client.wait_for_workers(1, timeout=WAIT)
+        client = Client(address, timeout=patience)
+        client.wait_for_workers(1, timeout=patience)
     except ImportError as error:
         raise OSError('--dask needs: pip install -e ".[cluster]"') from error
     except (OSError, ValueError) as error:

@@ -1,11 +1,4 @@
-"""Scores against loops, tests against formulas, runs that survive a kill."""
-
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
+"""Scores are those of plain loops over forecasts and origins."""
 
 import numpy as np
 import pandas as pd
@@ -14,16 +7,12 @@ import scoringrules
 import simulate
 from scipy import stats
 
-from forecasting.baselines import BASELINES, Drift, RandomWalk
+from forecasting.baselines import Drift, RandomWalk
 from forecasting.forecast import Forecast, Forecaster
-from forecasting.market import prices
 from forecasting.protocol import fold_dates, walk_forward
 from forecasting.scores import ENSEMBLE, INTERVALS, POOLED
 from forecasting.settings import STUDY
-from forecasting.significance import diebold_mariano, holm
-from forecasting.windows import fold_origins
 
-ROOT = Path(__file__).resolve().parents[1]
 KEYS = ["ticker", "model", "fold", "seed", "horizon"]
 HISTORIES = {
     "LONG": simulate.garch_walk(1500, seed=1),
@@ -206,54 +195,6 @@ def test_the_spread_over_seeds_is_their_standard_deviation(verdict, loops):
         assert row["crps_vs_rw_sd"] == pytest.approx(np.std(ratios, ddof=1))
 
 
-@pytest.mark.parametrize("h", [1, 5, 20])
-def test_diebold_mariano_is_the_published_formula(h):
-    """DM (1995, eq. 6) with the HLN (1997, eq. 9) correction, in loops."""
-    rng = np.random.default_rng(h)
-    noise = np.convolve(rng.normal(size=400 + h - 1), np.ones(h), "valid")
-    loss, rival = noise + 0.1, rng.normal(size=400)
-    difference = loss - rival
-    n, mean = len(difference), sum(difference) / len(difference)
-    variance = 0.0
-    for k in range(-(h - 1), h):
-        for t in range(n):
-            if 0 <= t + k < n:
-                variance += (
-                    (difference[t] - mean) * (difference[t + k] - mean) / n
-                )
-    expected = mean / np.sqrt(variance / n)
-    expected *= np.sqrt((n + 1 - 2 * h + h * (h - 1) / n) / n)
-    statistic, p = diebold_mariano(pd.Series(loss), pd.Series(rival), h)
-    assert statistic == pytest.approx(expected)
-    assert p == pytest.approx(2 * stats.t(n - 1).cdf(-abs(expected)))
-
-
-def test_equal_losses_are_no_difference():
-    loss = pd.Series(np.arange(50.0))
-    assert diebold_mariano(loss, loss.copy(), 5) == (0.0, 1.0)
-
-
-@pytest.mark.parametrize(("h", "n"), [(1, 250), (5, 250), (20, 1000)])
-def test_diebold_mariano_cries_wolf_as_rarely_as_it_says(h, n):
-    """h-step forecasts without skill: 5 % of p-values lie below 5 %."""
-    rng = np.random.default_rng(0)
-    draws = 400
-    zero = pd.Series(np.zeros(n))
-    alarms = 0
-    for _ in range(draws):
-        shocks = rng.normal(size=n + h - 1)
-        overlapping = np.convolve(shocks, np.ones(h), "valid")
-        alarms += diebold_mariano(pd.Series(overlapping), zero, h)[1] < 0.05
-    # Upper bound: 5 % plus small-sample distortion plus 3 standard errors.
-    assert 0.02 < alarms / draws < 0.105
-
-
-def test_holm_adjusts_step_by_step():
-    p = pd.Series([0.01, 0.04, 0.03, 0.005])
-    # By hand: 4 × 0.005, 3 × 0.01, 2 × 0.03, then never below the one before.
-    assert holm(p) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-
-
 def test_holm_spans_tickers_and_horizons_of_a_model(verdict):
     summary = verdict.summary
     mine = summary[
@@ -266,121 +207,7 @@ def test_holm_spans_tickers_and_horizons_of_a_model(verdict):
         assert row.p_crps_holm == pytest.approx(min(running, 1.0))
 
 
-def test_the_folds_have_one_set_of_dates_for_every_ticker(verdict):
-    """A ticker that starts later or ends earlier is tested on fewer rows."""
-    long = simulate.random_walk(2000, seed=5)
-    histories = {
-        "LONG": long,
-        "LATE": long[1200:],
-        "ENDED": long[: -STUDY.block - 100],
-    }
-    splits = fold_dates(histories, 2)
-    last = long.index[-2 * STUDY.block :]
-    assert splits[0].test_start == last[0]
-    assert splits[1].test_start == last[STUDY.block]
-    tested = {
-        ticker: [len(fold_origins(history, dates)) for dates in splits]
-        for ticker, history in histories.items()
-    }
-    assert tested == {
-        "LONG": [STUDY.block, STUDY.block - 1],
-        "LATE": [STUDY.block, STUDY.block - 1],
-        "ENDED": [STUDY.block - 101, 0],
-    }
-    scores = walk_forward({}, histories, 2).scores
-    ones = scores[(scores["horizon"] == 1) & (scores["seed"] == "0")]
-    assert ones.set_index(["ticker", "fold"])["n"].to_dict() == {
-        ("LONG", 0): STUDY.block,
-        ("LONG", 1): STUDY.block - 1,
-        # 800 rows less two years and the embargo are too few to train on.
-        ("LATE", 1): STUDY.block - 1,
-        ("ENDED", 0): STUDY.block - 101,
-    }
-
-
 def test_two_jobs_find_what_one_finds(verdict):
     again = walk_forward(MODELS, HISTORIES, FOLDS, range(SEEDS), jobs=2)
     pd.testing.assert_frame_equal(again.scores, verdict.scores)
     pd.testing.assert_frame_equal(again.summary, verdict.summary)
-
-
-def command(folder, out):
-    models = ["GARCH", "EWMA"]
-    return [
-        *(sys.executable, "-m", "forecasting", "--data", str(folder)),
-        *("--models", *models, "--folds", "4", "--jobs", "1"),
-        *("--out", str(out)),
-    ]
-
-
-def killed(call, parts, more):
-    """Finished fits of a run that is killed after ``more`` of its own."""
-    enough = len(finished(parts)) + more
-    child = subprocess.Popen(
-        call, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    while child.poll() is None and len(finished(parts)) < enough:
-        time.sleep(0.01)
-    os.kill(child.pid, signal.SIGKILL)
-    assert child.wait() == -signal.SIGKILL, "it was done before the kill"
-    return finished(parts)
-
-
-def test_a_killed_run_continues_where_it_was(tmp_path):
-    """Same tables as an uninterrupted run; no finished fit is repeated."""
-    data = tmp_path / "data"
-    data.mkdir()
-    for number in range(2):
-        history = simulate.garch_walk(1500, seed=number)
-        (data / f"S{number}.csv").write_text(prices.to_csv(history))
-    out, whole = tmp_path / "verdict.csv", tmp_path / "whole.csv"
-    parts = out.with_suffix(".parts")
-    once = killed(command(data, out), parts, 10)
-    twice = killed(command(data, out), parts, 3)
-    assert 10 <= len(once) < len(twice) < 2 * 4 * 3
-    assert {name: twice[name] for name in once} == once
-    assert not out.exists()
-    for file in (out, whole):
-        call = command(data, file)
-        subprocess.run(call, cwd=ROOT, check=True, capture_output=True)
-    assert out.read_bytes() == whole.read_bytes()
-    tables = (f"{file.stem}-summary.csv" for file in (out, whole))
-    continued, uninterrupted = ((tmp_path / t).read_bytes() for t in tables)
-    assert continued == uninterrupted
-    assert not parts.exists()
-
-
-def finished(parts):
-    """Names of finished fits and when they were written."""
-    if not parts.is_dir():
-        return {}
-    return {
-        path.name: path.stat().st_mtime_ns
-        for path in parts.iterdir()
-        if path.suffix != ".tmp"
-    }
-
-
-def test_other_data_do_not_reuse_finished_fits(tmp_path):
-    before = {"S": HISTORIES["LATE"]}
-    after = {"S": HISTORIES["LATE"].iloc[:-300]}
-    walk_forward({}, before, 1, parts=tmp_path)
-    again = walk_forward({}, after, 1, parts=tmp_path)
-    fresh = walk_forward({}, after, 1)
-    pd.testing.assert_frame_equal(again.scores, fresh.scores)
-    assert len(finished(tmp_path)) == 2
-
-
-def test_the_order_and_number_of_tickers_change_no_baseline():
-    """Bit for bit: nothing leaks from one ticker to another's baselines."""
-    models = {name: model() for name, model in BASELINES.items()}
-    alone = walk_forward(models, HISTORIES, 1).scores
-    more = {"MORE": simulate.ar1_walk(1500, seed=9)}
-    more |= dict(reversed(HISTORIES.items()))
-    among = walk_forward(models, more, 1).scores
-    for ticker in HISTORIES:
-        pd.testing.assert_frame_equal(
-            among[among["ticker"] == ticker].reset_index(drop=True),
-            alone[alone["ticker"] == ticker].reset_index(drop=True),
-            check_exact=True,
-        )

@@ -1,0 +1,235 @@
+"""The walk forward: its dates, and runs that are killed, or spread."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import simulate
+from distributed import Client
+
+from forecasting.__main__ import main, workers
+from forecasting.baselines import BASELINES, EWMA, Drift
+from forecasting.market.prices import to_csv
+from forecasting.protocol import fold_dates, walk_forward
+from forecasting.settings import STUDY
+from forecasting.windows import fold_origins
+
+PATIENCE = 120  # seconds for what takes one or two
+FOUR = {name: simulate.garch_walk(800, ord(name)) for name in "ABCD"}
+PAIR = {name: FOUR[name] for name in "AB"}
+
+
+class Waiting(Drift):
+    """Says that it fits, then waits until its folder holds a file "go"."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = Path(folder)
+
+    def fit(self, histories):
+        mark = f"{os.getpid()}-{uuid.uuid4().hex}.fit"
+        (self.folder / mark).touch()
+        until((self.folder / "go").exists)
+        return super().fit(histories)
+
+
+def fitting(folder):
+    """The process of every fit begun, one entry a fit."""
+    return [int(mark.name.partition("-")[0]) for mark in folder.glob("*.fit")]
+
+
+def until(condition):
+    """Wait for something true, and return it."""
+    deadline = time.monotonic() + PATIENCE
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "this never came"
+        time.sleep(0.02)
+    return result
+
+
+@contextmanager
+def started(*command, **options):
+    """A Python process that is gone when the block ends."""
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    environment = os.environ | {"PYTHONPATH": path}
+    process = subprocess.Popen(
+        [sys.executable, *command], env=environment, **options
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def same(ours, theirs):
+    pd.testing.assert_frame_equal(ours.scores, theirs.scores)
+    pd.testing.assert_frame_equal(ours.summary, theirs.summary)
+
+
+def test_the_folds_have_one_set_of_dates_for_every_ticker():
+    """A ticker that starts later or ends earlier is tested on fewer rows."""
+    long = simulate.random_walk(2000, seed=5)
+    histories = {
+        "LONG": long,
+        "LATE": long[1200:],
+        "ENDED": long[: -STUDY.block - 100],
+    }
+    splits = fold_dates(histories, 2)
+    last = long.index[-2 * STUDY.block :]
+    assert splits[0].test_start == last[0]
+    assert splits[1].test_start == last[STUDY.block]
+    tested = {
+        ticker: [len(fold_origins(history, dates)) for dates in splits]
+        for ticker, history in histories.items()
+    }
+    assert tested == {
+        "LONG": [STUDY.block, STUDY.block - 1],
+        "LATE": [STUDY.block, STUDY.block - 1],
+        "ENDED": [STUDY.block - 101, 0],
+    }
+    scores = walk_forward({}, histories, 2).scores
+    ones = scores[(scores["horizon"] == 1) & (scores["seed"] == "0")]
+    assert ones.set_index(["ticker", "fold"])["n"].to_dict() == {
+        ("LONG", 0): STUDY.block,
+        ("LONG", 1): STUDY.block - 1,
+        # 800 rows less two years and the embargo are too few to train on.
+        ("LATE", 1): STUDY.block - 1,
+        ("ENDED", 0): STUDY.block - 101,
+    }
+
+
+def finished(parts):
+    """Names of finished fits and when they were written."""
+    return {p.name: p.stat().st_mtime_ns for p in parts.iterdir()}
+
+
+def walk(folder):
+    """A run of six fits, the last two of which wait."""
+    models = {"EWMA": EWMA(), "Waiting": Waiting(folder)}
+    return walk_forward(models, PAIR, 1, parts=Path(folder, "parts"))
+
+
+def test_a_killed_run_continues_where_it_was(tmp_path):
+    """Same tables as an uninterrupted run; no finished fit is repeated."""
+    code = "import sys, test_protocol; test_protocol.walk(sys.argv[1])"
+    with started("-c", code, str(tmp_path)):
+        until(lambda: fitting(tmp_path))
+    once = finished(tmp_path / "parts")
+    assert len(once) == 4
+    (tmp_path / "go").touch()
+    continued = walk(tmp_path)
+    twice = finished(tmp_path / "parts")
+    assert {name: twice[name] for name in once} == once
+    assert len(twice) == 6
+    uninterrupted = tmp_path / "uninterrupted"
+    uninterrupted.mkdir()
+    (uninterrupted / "go").touch()
+    same(continued, walk(uninterrupted))
+
+
+def test_a_killed_command_continues(tmp_path):
+    data, killed = tmp_path / "data", tmp_path / "killed.csv"
+    data.mkdir()
+    for name, history in PAIR.items():
+        (data / f"{name}.csv").write_bytes(to_csv(history).encode())
+    command = ["--models", "GARCH", "--folds", "1", "--jobs", "1"]
+    command += ["--data", str(data), "--out"]
+    parts = killed.with_suffix(".parts")
+    with started("-m", "forecasting", *command, str(killed)):
+        until(lambda: killed.exists() or list(parts.glob("*")))
+    for file in (killed, tmp_path / "whole.csv"):
+        assert main([*command, str(file)]) == 0
+    for end in (".csv", "-summary.csv"):
+        continued, whole = (
+            tmp_path / f"{n}{end}" for n in ("killed", "whole")
+        )
+        assert continued.read_bytes() == whole.read_bytes()
+    assert not parts.exists()
+
+
+def test_other_data_do_not_reuse_finished_fits(tmp_path):
+    after = {"A": PAIR["A"].iloc[:-50]}
+    walk_forward({}, {"A": PAIR["A"]}, 1, parts=tmp_path)
+    again = walk_forward({}, after, 1, parts=tmp_path)
+    same(again, walk_forward({}, after, 1))
+    assert len(finished(tmp_path)) == 2
+
+
+@contextmanager
+def cluster(folder):
+    """Two workers on loopback, → their client, their processes by name."""
+    file = folder / "scheduler.json"
+    where = ["--scheduler-file", str(file), "--no-dashboard"]
+    with ExitStack() as stack, (folder / "log").open("w") as log:
+        quiet = {"stdout": log, "stderr": log, "cwd": folder}
+
+        def start(command, *options):
+            module = f"distributed.cli.dask_{command}"
+            running = started("-m", module, *options, *where, **quiet)
+            return stack.enter_context(running)
+
+        start("scheduler", "--host", "127.0.0.1", "--port", "0")
+        until(file.exists)
+        one = ["--nthreads", "1", "--no-nanny"]
+        one += ["--local-directory", str(folder), "--name"]
+        processes = {n: start("worker", *one, n) for n in ("first", "second")}
+        with Client(scheduler_file=str(file)) as client:
+            client.wait_for_workers(2, timeout=PATIENCE)
+            yield client, processes
+
+
+def test_a_cluster_that_loses_a_worker_finds_what_one_machine_finds(tmp_path):
+    """It is killed in a fit, before any fit of the model is done."""
+    found = []
+    with cluster(tmp_path) as (client, processes):
+        address = client.scheduler.address
+
+        def remotely():
+            with workers(address):
+                models = {"Waiting": Waiting(tmp_path)}
+                found.append(walk_forward(models, FOUR, 1))
+
+        thread = threading.Thread(target=remotely)
+        thread.start()
+        pids = set(client.run(os.getpid).values())
+        until(lambda: pids == set(fitting(tmp_path)))
+        processes["first"].kill()
+        (tmp_path / "go").touch()
+        thread.join(PATIENCE)
+        assert len(client.nthreads()) == 1
+    (remote,) = found
+    same(remote, walk_forward({"Waiting": Waiting(tmp_path)}, FOUR, 1))
+
+
+def test_an_absent_cluster_is_named_in_one_line(tmp_path, capsys):
+    nobody = "tcp://127.0.0.1:1"
+    with pytest.raises(OSError, match=f"--dask {nobody}: "):
+        workers(nobody, patience=1).__enter__()
+    out = tmp_path / "verdict.csv"
+    assert main(["--dask", "ftp://nowhere", "--out", str(out)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("--dask ftp://nowhere: ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_order_and_number_of_tickers_change_no_baseline():
+    """Bit for bit: nothing leaks from one ticker to another's baselines."""
+    models = {name: model() for name, model in BASELINES.items()}
+    alone = walk_forward(models, PAIR, 1).scores
+    more = {"MORE": simulate.ar1_walk(800, seed=9)}
+    more |= dict(reversed(PAIR.items()))
+    among = walk_forward(models, more, 1).scores
+    for ticker in PAIR:
+        pd.testing.assert_frame_equal(
+            among[among["ticker"] == ticker].reset_index(drop=True),
+            alone[alone["ticker"] == ticker].reset_index(drop=True),
+            check_exact=True,
+        )
