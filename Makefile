@@ -5,7 +5,7 @@ TICKER ?= AAPL
 export TICKER # a recipe that spelt it out would run what it says
 BIN := .venv/bin
 
-.PHONY: study test verdict bench clean
+.PHONY: study test robust verdict bench clean
 
 # Read the chosen stock: EDA.ipynb and predictor.ipynb → results/TICKER/
 study: .venv/ready
@@ -16,6 +16,10 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
+
+# Do the claims hold in another draw? Forty minutes: tests/README.md
+robust: .venv/ready
+	$(BIN)/python tests/robust.py
 
 # Refresh the committed table: results/verdict.csv
 verdict: .venv/ready

@@ -172,6 +172,8 @@ def main() -> int:
                 print(
                     f"{name} {kind} {number}: {len(faults)} of {compared} "
                     f"cells, {took:.0f} s",
+                    *faults,
+                    sep="\n  ",
                     file=sys.stderr,
                 )
     print("| notebook | kind | draws | cells that failed in any |")
@@ -226,6 +228,7 @@ def run(name: Path, kind: str, number: int, switches: dict) -> tuple:
         env |= {"FORECASTING_DATA": str(copy / "data" / "snapshot")}
         at = {"metadata": {"path": copy / name.parent}}
         options = {"timeout": 1200, "allow_errors": True, "resources": at}
+        options["extra_arguments"] = ["--log-level=CRITICAL"]
         client = NotebookClient(nb, kernel_name="python3", **options)
         client.execute(env=env)
         if kind != "processor" and not (copy / "used").exists():

@@ -17,7 +17,6 @@ from forecasting import lstm, networks
 from forecasting.baselines import GARCH
 from forecasting.lstm import LSTMForecaster
 from forecasting.market.prices import PriceError
-from forecasting.protocol import walk_forward
 from forecasting.settings import STUDY, Settings
 from forecasting.textbook import TextbookLSTM
 from forecasting.windows import validation_dates
@@ -89,11 +88,13 @@ def test_a_row_without_a_whole_window_before_it_is_refused(model):
 @pytest.mark.parametrize("changed", [{"lookback": 10}, {"units": 3}])
 def test_a_setting_reaches_the_network(changed):
     """And a model of other settings may stand beside the first."""
-    other = LSTMForecaster(settings=replace(BRIEF, **changed))
-    window = other.network.build().input_shape
-    known = LSTMForecaster(settings=BRIEF).network.build()
-    assert (window != known.input_shape) == ("lookback" in changed)
-    assert other.fit({"S": HISTORY[:LEARNT]}).predict(HISTORY, ORIGINS)
+    other, known = (
+        LSTMForecaster(settings=settings).network.build()
+        for settings in (replace(BRIEF, **changed), BRIEF)
+    )
+    window = other.input_shape != known.input_shape
+    size = other.count_params() != known.count_params()
+    assert (window, size) == ("lookback" in changed, "units" in changed)
 
 
 def test_forecasts_do_not_depend_on_the_other_origins(model):
@@ -259,17 +260,6 @@ def test_trust_counts_stocks_that_move_together_once():
         copies = np.tile(called, (20, 1)), np.tile(moved, (20, 1))
         trusted += (lstm.trust(*copies, dates) > 0).any()
     assert trusted / len(steps) < 0.02
-
-
-def test_750_rows_are_enough_for_one_fold():
-    history = simulate.random_walk(750, seed=1)
-    models = {
-        "LSTM": LSTMForecaster(settings=BRIEF),
-        "close": TextbookLSTM("close", settings=BRIEF),
-    }
-    scores = walk_forward(models, {"S": history}, 1, [0]).scores
-    assert np.isfinite(scores[["rmse", "crps", "cover_95"]]).all(axis=None)
-    assert set(scores["model"]) == {"RandomWalk", "LSTM", "close"}
 
 
 def test_too_few_rows_to_learn_from_are_refused():
