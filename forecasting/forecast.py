@@ -61,20 +61,20 @@ class Forecast:
         """
         return np.asarray(close)[:, None] * np.exp(self.quantile(p))
 
-    def crps(self, returns: np.ndarray) -> np.ndarray:
+    def crps(self, observed: np.ndarray) -> np.ndarray:
         """Continuous ranked probability score, in units of log return.
 
-        ``returns``: what happened, ``(origins, horizons)``; NaN stays NaN.
+        ``observed``: log returns ``(origins, horizons)``; NaN stays NaN.
         Lower is better (Gneiting & Raftery 2007, eq. 20).
         """
-        return scoringrules.crps_t(returns, self.df, self.loc, self.scale)
+        return scoringrules.crps_t(observed, self.df, self.loc, self.scale)
 
-    def pit(self, returns: np.ndarray) -> np.ndarray:
-        """Probability integral transform: the quantile level of what came.
+    def pit(self, observed: np.ndarray) -> np.ndarray:
+        """Probability integral transform: the level of what was observed.
 
         Uniform on (0, 1) where the forecast is calibrated.
         """
-        z = (returns - self.loc) / self.scale
+        z = (observed - self.loc) / self.scale
         return np.where(np.isnan(z), np.nan, stats.t.cdf(z, self.df))
 
     def at(self, horizons: tuple[int, ...]) -> "Forecast":

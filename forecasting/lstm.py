@@ -35,20 +35,20 @@ def shrunken(base: Forecast, settings: Settings) -> np.ndarray:
     return base.loc * days / (days + settings.prior_days)
 
 
-def correction_loss(truth: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
+def correction_loss(target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
     """What a correction of the base costs, a mean per window.
 
-    ``truth (batch, 3H)``: returns in units of the base's scale; their
+    ``target (batch, 3H)``: log returns in units of the base's scale; their
     squares as the sessions' ranges tell them, one on average; the base's
     degrees of freedom. ``output (batch, 2H)``: location in units of the
     base's scale, log factor on it. The cost is the negative log likelihood
     of the Student-t, plus half of QLIKE (Patton 2011) for the ranges: they
     witness the same volatility with far less noise.
     """
-    moved, ranged, df = tf.split(truth, 3, axis=1)
+    returns, ranged, df = tf.split(target, 3, axis=1)
     loc, log_scale = tf.split(output, 2, axis=1)
     shrink = tf.exp(-2 * log_scale)
-    tails = tf.math.log1p((moved - loc) ** 2 * shrink / df)
+    tails = tf.math.log1p((returns - loc) ** 2 * shrink / df)
     student_t = log_scale + (df + 1) / 2 * tails
     qlike = ranged * shrink / 2 + log_scale
     return tf.reduce_mean(student_t + qlike + STUBBORNNESS * loc**2, axis=1)
@@ -90,29 +90,29 @@ class LSTMForecaster(Forecaster):
         """
         self.fit_end = max(prices.index[-1] for prices in histories.values())
         learning = learning_rows(histories, self.settings)
-        rows, truths, training, validation, dates = [], [], [], [], []
+        rows, targets, training, validation, dates = [], [], [], [], []
         offset = 0
         for ticker, prices in sorted(histories.items()):
             mine = learning[ticker]
             base = self._base(prices[: mine.past], prices)
             rows.append(_read(prices, base))
-            truths.append(self._truth(prices, base, mine.training))
+            targets.append(self._targets(prices, base, mine.training))
             training.append(offset + mine.training)
             validation.append(offset + mine.validation)
             dates.append(prices.index[mine.validation])
             offset += len(prices)
-        rows, truths = np.concatenate(rows), np.concatenate(truths)
+        rows, targets = np.concatenate(rows), np.concatenate(targets)
         training = np.concatenate(training)
         validation = np.concatenate(validation)
         self.scaler = StandardScaler().fit(rows[training])
         rows = self.scaler.transform(rows)
         self.weights = self.network.train(
-            rows, truths, training, validation, self.seed
+            rows, targets, training, validation, self.seed
         )
         horizons = self.settings.horizons
         self.trust = trust(
             self.network.run(self.weights, rows, validation)[:, :horizons],
-            truths[validation][:, :horizons],
+            targets[validation][:, :horizons],
             np.concatenate(dates),
         )
         return self
@@ -141,7 +141,7 @@ class LSTMForecaster(Forecaster):
         model = GARCH(self.settings).fit({"": past})
         return model.predict(prices, np.arange(len(prices)))
 
-    def _truth(
+    def _targets(
         self, prices: pd.DataFrame, base: Forecast, training: np.ndarray
     ) -> np.ndarray:
         """What the network learns from each session, as its loss reads it.
@@ -149,12 +149,12 @@ class LSTMForecaster(Forecaster):
         ``training``: the rows over which the ranges average one.
         """
         horizons = self.settings.horizons
-        moved = make_targets(log_close(prices), horizons)
-        moved -= shrunken(base, self.settings)
+        returns = make_targets(log_close(prices), horizons)
+        returns -= shrunken(base, self.settings)
         ranged = make_targets(np.cumsum(session_variance(prices)), horizons)
         ranged = (ranged + TINY) / base.scale**2
         ranged /= ranged[training].mean(axis=0)
-        return np.hstack([moved / base.scale, ranged, base.df])
+        return np.hstack([returns / base.scale, ranged, base.df])
 
 
 def _read(prices: pd.DataFrame, base: Forecast) -> np.ndarray:

@@ -116,12 +116,12 @@ def fan_chart(
 def pit_histograms(
     levels: dict[str, np.ndarray], title: str, text: str
 ) -> None:
-    """Show at which quantile levels the closes came, ``{model: levels}``."""
+    """Histogram of where the observed closes lie, ``{model: levels}``."""
     fig, axes = plt.subplots(1, len(levels), sharey=True, figsize=(7.2, 3))
     for ax, (name, pit) in zip(axes, levels.items(), strict=True):
         ax.hist(pit, bins=np.linspace(0, 1, 11), color=SKY, edgecolor="white")
         ax.axhline(len(pit) / 10, **STYLES["persistence"])
-        ax.set(title=name, xlabel="quantile level of the close that came")
+        ax.set(title=name, xlabel="quantile level of the observed close")
     axes[0].set_ylabel("sessions")
     caption(fig, title, text)
     plt.show()

@@ -113,17 +113,17 @@ def _costs(
     """Losses ``(origins, horizons)`` of one forecast, by name."""
     origin = close[:, None]
     predicted = forecast.close_quantile(0.5, close) - origin
-    moved = origin * np.expm1(observed)
-    error = np.abs(moved - predicted)
+    change = origin * np.expm1(observed)
+    error = np.abs(change - predicted)
     off = np.abs(forecast.pit(observed) - 0.5)
     return {
         "squared": error**2,
         "absolute": error,
         "relative": (error / origin) ** 2,
         "crps": forecast.crps(observed),
-        "up": moved > 0,
+        "up": change > 0,
         # "As today" is no forecast of the direction.
-        "hit": np.where(predicted == 0, np.nan, predicted * moved > 0),
+        "hit": np.where(predicted == 0, np.nan, predicted * change > 0),
     } | {f"cover_{level}": off <= level / 200 for level in INTERVALS}
 
 
