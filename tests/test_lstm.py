@@ -222,8 +222,8 @@ def test_ranges_are_learnt_as_one_on_average():
     learnt = np.arange(STUDY.first, 600)
     wide = HISTORY.assign(High=HISTORY["High"] * 1.01)
     for history in (HISTORY, wide, HISTORY * 0 + 25.0):
-        truth = LSTMForecaster()._truth(history[:690], base, learnt)
-        ranged = np.split(truth, 3, axis=1)[1]
+        targets = LSTMForecaster()._targets(history[:690], base, learnt)
+        ranged = np.split(targets, 3, axis=1)[1]
         np.testing.assert_allclose(ranged[learnt].mean(axis=0), 1)
 
 
