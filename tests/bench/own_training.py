@@ -33,22 +33,19 @@ class Noted(Network):
 
 
 class Clock(keras.callbacks.Callback):
-    """Validation loss, CPU seconds and seconds of each epoch."""
+    """Validation loss, CPU seconds so far and the time after each epoch."""
 
-    def on_train_begin(self, logs=None):
+    def __init__(self):
+        super().__init__()
         self.epochs = []
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self.start = time.process_time(), time.perf_counter()
-
     def on_epoch_end(self, epoch, logs=None):
-        cpu, wall = time.process_time(), time.perf_counter()
-        spent = cpu - self.start[0], wall - self.start[1]
-        self.epochs.append([logs["val_loss"], *spent])
+        now = time.process_time(), time.perf_counter()
+        self.epochs.append([logs["val_loss"], *now])
 
 
 def write(file):
-    """Write the data; rate of matrix products, windows and features."""
+    """Write what a network trains on; how many windows and features."""
     model = LSTMForecaster(settings=replace(STUDY, epochs=1))
     model.network = Noted(*model.network)
     histories = load_directory(DATA / "snapshot")
@@ -61,18 +58,7 @@ def write(file):
     data["output"] = draws.astype(np.float32)
     data["truth"] = data["targets"][data["training"][:64]]
     np.savez(file, loss=network.loss(data["truth"], data["output"]), **data)
-    return matmul_rate(), len(data["training"]), data["rows"].shape[1]
-
-
-def matmul_rate():
-    """Floating-point operations a second of a large matrix product."""
-    a = np.random.default_rng(0).random((1024, 1024), dtype=np.float32)
-    seconds = []
-    for _ in range(10):
-        start = time.process_time()
-        a @ a
-        seconds.append(time.process_time() - start)
-    return 2 * 1024**3 / np.median(seconds)
+    return len(data["training"]), data["rows"].shape[1]
 
 
 def study(network, data):

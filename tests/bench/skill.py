@@ -9,8 +9,9 @@ import pickle
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
+from statistics import median
 
 from runner import run, table
 
@@ -38,15 +39,17 @@ MODELS = {
 
 def study(histories, dates, seeds):
     """``{ticker: {(model, fold, seed): Forecast}}``; seconds of a seed."""
-    forecasts, seconds = defaultdict(dict), defaultdict(float)
-    for job in plan(MODELS, histories, [dates], list(range(seeds))):
-        start = time.process_time()
-        mine = {ticker: histories[ticker] for ticker in job.tickers}
-        found = fit_predict(job, MODELS[job.model], mine, dates)
-        repeats = seeds if MODELS[job.model].seed is not None else 1
-        seconds[job.model] += (time.process_time() - start) / repeats
-        for ticker, forecast in found.items():
-            forecasts[ticker][job.model, 0, job.seed] = forecast
+    forecasts, seconds = defaultdict(dict), {}
+    for name, model in MODELS.items():
+        spent = Counter()
+        for job in plan({name: model}, histories, [dates], range(seeds)):
+            start = time.process_time()
+            mine = {ticker: histories[ticker] for ticker in job.tickers}
+            found = fit_predict(job, model, mine, dates)
+            spent[job.seed] += time.process_time() - start
+            for ticker, forecast in found.items():
+                forecasts[ticker][name, 0, job.seed] = forecast
+        seconds[name] = median(spent.values())
     return forecasts, seconds
 
 
@@ -87,16 +90,11 @@ def main(python, seeds=SEEDS):
         joint_calendar(histories),
     ).summary
     pooled = summary[summary["ticker"] == POOLED].set_index("model")
-    rows = [
-        [model]
-        + [
-            f"{score:.3f}"
-            for column in ("theil_u", "crps_vs_rw")
-            for score in pooled.loc[model, column]
-        ]
-        + [f"{spent:.1f}"]
-        for model, spent in (dict.fromkeys(MODELS) | seconds | more).items()
-    ]
+    rows = []
+    for model, spent in (seconds | more).items():
+        scores = pooled.loc[model, ["theil_u", "crps_vs_rw"]].to_numpy().T
+        cells = map("{:.3f}".format, scores.ravel())
+        rows.append([model, *cells, f"{spent:.1f}"])
     header = ["Model", "U 1", "U 5", "U 20", "CRPS 1", "CRPS 5", "CRPS 20"]
     print(table([*header, "Seconds"], rows))
     tested = f"{dates.test_start.date()} to {dates.test_end.date()}"
