@@ -22,7 +22,7 @@ CHANGES = {
     "correction applied: all": {"applied": 1.0},
     "correction applied: ¾": {"applied": 0.75},
     "correction applied: ¼": {"applied": 0.25},
-    "location: GARCH's": {"prior_days": 0},
+    "location: GARCH's": {"prior_days": 1e-9},  # 0: 0 / 0 at row 0
     "location: shrunk by 4 years": {"prior_days": 1008},
     "location: zero": {"prior_days": np.inf},
     "learning rate × 2": {"learning_rate": 2 * STUDY.learning_rate},
