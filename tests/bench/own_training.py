@@ -50,7 +50,7 @@ def write(file):
     model.network = Noted(*model.network)
     histories = load_directory(DATA / "snapshot")
     network = fit_model(model, histories, fold_dates(histories, 4)[0]).network
-    data = network.given | asdict(STUDY)
+    data = asdict(STUDY) | network.given
     for part in ("rows", "targets"):
         data[part] = data[part].astype(np.float32)
     # By these a port of the loss can tell that it is one.
