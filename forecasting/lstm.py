@@ -90,13 +90,15 @@ class LSTMForecaster(Forecaster):
         """
         self.fit_end = max(prices.index[-1] for prices in histories.values())
         learning = learning_rows(histories, self.settings)
-        rows, truths, training, validation, dates = [], [], [], [], []
-        offset = 0
+        rows, truths, training, validation = [], [], [], []
+        observed, dates, offset = [], [], 0
         for ticker, prices in sorted(histories.items()):
             mine = learning[ticker]
             base = self._base(prices[: mine.past], prices)
             rows.append(_read(prices, base))
-            truths.append(self._truth(prices, base, mine.training))
+            truth = self._truth(prices, base, mine.training)
+            truths.append(truth.astype(np.float32))  # many tickers fit
+            observed.append(truth[mine.validation, : self.settings.horizons])
             training.append(offset + mine.training)
             validation.append(offset + mine.validation)
             dates.append(prices.index[mine.validation])
@@ -112,7 +114,7 @@ class LSTMForecaster(Forecaster):
         horizons = self.settings.horizons
         self.trust = trust(
             self.network.run(self.weights, rows, validation)[:, :horizons],
-            truths[validation][:, :horizons],
+            np.concatenate(observed),
             np.concatenate(dates),
         )
         return self

@@ -84,6 +84,8 @@ class Network(NamedTuple):
         size = 2 ** int(np.log2(max(len(training) / settings.steps, 1)))
         size = min(settings.batch, size)
         window = settings.lookback
+        rows = tf.constant(rows, tf.float32)  # once for both parts
+        targets = tf.constant(targets, tf.float32)
         with TURN:
             model, start = _compiled(self)
             keras.utils.set_random_seed(seed)
