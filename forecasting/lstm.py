@@ -90,29 +90,31 @@ class LSTMForecaster(Forecaster):
         """
         self.fit_end = max(prices.index[-1] for prices in histories.values())
         learning = learning_rows(histories, self.settings)
-        rows, targets, training, validation, dates = [], [], [], [], []
-        offset = 0
+        horizons = self.settings.horizons
+        days = sum(map(len, histories.values()))
+        targets = np.empty((days, 3 * horizons), np.float32)
+        rows, training, validation, dates = [], [], [], []
+        start = 0
         for ticker, prices in sorted(histories.items()):
             mine = learning[ticker]
             base = self._base(prices[: mine.past], prices)
             rows.append(_read(prices, base))
-            targets.append(self._targets(prices, base, mine.training))
-            training.append(offset + mine.training)
-            validation.append(offset + mine.validation)
+            end = start + len(prices)
+            targets[start:end] = self._targets(prices, base, mine.training)
+            training.append(start + mine.training)
+            validation.append(start + mine.validation)
             dates.append(prices.index[mine.validation])
-            offset += len(prices)
-        rows, targets = np.concatenate(rows), np.concatenate(targets)
-        training = np.concatenate(training)
+            start = end
+        rows, training = np.concatenate(rows), np.concatenate(training)
         validation = np.concatenate(validation)
         self.scaler = StandardScaler().fit(rows[training])
         rows = self.scaler.transform(rows)
         self.weights = self.network.train(
             rows, targets, training, validation, self.seed
         )
-        horizons = self.settings.horizons
         self.trust = trust(
             self.network.run(self.weights, rows, validation)[:, :horizons],
-            targets[validation][:, :horizons],
+            targets[validation, :horizons].astype(float),
             np.concatenate(dates),
         )
         return self

@@ -1,7 +1,7 @@
 """Build, train and run the Keras networks: one way for all of them."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -67,11 +67,13 @@ class Network(NamedTuple):
         training: np.ndarray,
         validation: np.ndarray,
         seed: int,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> list[np.ndarray]:
         """Train from a seed; return the weights that validated best.
 
         ``rows (n, features)``, ``targets (n, k)``; ``training`` and
-        ``validation``: the rows at which windows end.
+        ``validation``: the rows at which windows end; ``callbacks``: Keras's,
+        to watch the epochs.
         """
         settings = self.settings
         stop = keras.callbacks.EarlyStopping(
@@ -82,6 +84,8 @@ class Network(NamedTuple):
         size = 2 ** int(np.log2(max(len(training) / settings.steps, 1)))
         size = min(settings.batch, size)
         window = settings.lookback
+        rows = tf.constant(rows, tf.float32)  # once for both parts
+        targets = tf.constant(targets, tf.float32)
         with TURN:
             model, start = _compiled(self)
             keras.utils.set_random_seed(seed)
@@ -96,7 +100,7 @@ class Network(NamedTuple):
                 ),
                 epochs=settings.epochs,
                 shuffle=False,  # the batches are shuffled already
-                callbacks=[stop],
+                callbacks=[stop, *callbacks],
                 verbose=0,
             )
             return model.get_weights()

@@ -1,10 +1,9 @@
-"""`python -m forecasting` for 4, 16 and 64 simulated tickers: prints JSON.
+"""`python -m forecasting` for 4, 16 and 64 simulated tickers.
 
-``growth.py FIGURE``: the same on a plot, saved there. Each run is one
-process on one core (``--jobs 1``), so that its peak memory is all there is.
+Prints seconds and memory and draws growth.png. Each run is one process on
+one core (``--jobs 1``), so that its peak memory is all there is.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -12,8 +11,9 @@ import tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from runner import HERE, table
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(HERE.parent))
 
 from simulate import garch_walk
 
@@ -22,37 +22,34 @@ from forecasting.market.prices import to_csv
 
 TICKERS = (4, 16, 64)
 ROWS = 800
-OPTIONS = ["--models", "EWMA", "LSTM"]
-OPTIONS += ["--folds", "1", "--seeds", "1", "--jobs", "1"]
+OPTIONS = "--models EWMA LSTM --folds 1 --seeds 1 --jobs 1"
 
 
 def measure(tickers):
     """Seconds and peak memory in MB of one run."""
     with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder, "data")
+        data.mkdir()
         for k in range(tickers):
             text = to_csv(garch_walk(ROWS, seed=k))
-            Path(folder, f"S{k:02}.csv").write_text(text)
-        command = [sys.executable, "-m", "forecasting", "--data", folder]
-        command += [*OPTIONS, "--out", f"{folder}/verdict/v.csv"]
-        Path(folder, "verdict").mkdir()
+            Path(data, f"S{k:02}.csv").write_text(text)
+        command = [sys.executable, "-m", "forecasting", *OPTIONS.split()]
+        command += ["--data", data, "--out", f"{folder}/verdict.csv"]
         run = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(run.pid, 0)
         if status:
-            raise SystemExit(f"{' '.join(command)} failed")
+            raise SystemExit(f"{command} failed")
         return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def main(figure):
-    runs = [measure(tickers) for tickers in TICKERS]
-    seconds, memory = zip(*runs, strict=True)
+def main(tickers=TICKERS, figure=HERE / "growth.png"):
+    seconds, memory = zip(*map(measure, tickers), strict=True)
+    curves = {"CPU time (s)": seconds, "Peak memory (MB)": memory}
     fig, axes = plt.subplots(1, 2, figsize=(7, 3.2))
-    for ax, values, label in [
-        (axes[0], seconds, "CPU time (s)"),
-        (axes[1], memory, "Peak memory (MB)"),
-    ]:
-        ax.plot(TICKERS, values, "o-", color=plots.STYLES["LSTM"]["color"])
+    for ax, (label, values) in zip(axes, curves.items(), strict=True):
+        ax.plot(tickers, values, "o-", color=plots.STYLES["LSTM"]["color"])
         ax.set(xlabel="Tickers", ylabel=label, ylim=(0, 1.08 * max(values)))
-        ax.set_xticks(TICKERS)
+        ax.set_xticks(tickers)
     plots.caption(
         fig,
         "Growth of a verdict with its tickers",
@@ -60,9 +57,14 @@ def main(figure):
         "and compiling cost, both grow along nearly straight lines.",
     )
     fig.savefig(figure, dpi=110, bbox_inches="tight")
-    runs = [[t, *run] for t, run in zip(TICKERS, runs, strict=True)]
-    print(json.dumps({"rows": ROWS, "options": OPTIONS, "runs": runs}))
+    header = ["Tickers", "Seconds", "Seconds a ticker", "Peak memory (MB)"]
+    rows = [
+        [f"{n}", f"{s:.0f}", f"{s / n:.1f}", f"{mb:,.0f}"]
+        for n, s, mb in zip(tickers, seconds, memory, strict=True)
+    ]
+    print(table(header, rows))
+    print(f"\n`python -m forecasting {OPTIONS}`, {ROWS} sessions a ticker.")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

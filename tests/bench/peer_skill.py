@@ -1,4 +1,4 @@
-"""Forecasts of the peers: ``peer_skill.py GIVEN CAME``, called by skill.py.
+"""Forecasts of the peers: ``peer_skill.py GIVEN FOUND``, called by skill.py.
 
 Every forecast becomes ``loc, scale, df`` of the cumulative log return over
 the next 1 … 20 sessions, ``(origins, 20)`` each.
@@ -17,7 +17,7 @@ from neuralforecast.models import LSTM
 from scipy import stats
 from statsforecast.models import AutoARIMA, AutoETS
 
-H = 20
+H, LOOKBACK, UNITS = 20, 60, 32  # those of the study
 LEVEL = 80
 NORMAL = 1e4  # degrees of freedom at which a Student-t is a normal
 
@@ -46,22 +46,16 @@ def neuralforecast(work):
     The validation rows stop it. Returns are added up as if independent:
     locations and variances add, the degrees of freedom are their mean.
     """
-    frames = [
-        pd.DataFrame(
-            {
-                "unique_id": ticker,
-                "ds": np.arange(1, len(one["dates"])),
-                "y": np.diff(one["log_close"]),
-            }
-        )
-        for ticker, one in work.items()
-    ]
+    series = {}
+    for ticker, one in work.items():
+        y = np.diff(one["log_close"])
+        series[ticker] = pd.DataFrame({"ds": np.arange(len(y)), "y": y})
     longest = max(work.values(), key=lambda one: one["fit"])
     model = LSTM(
         h=H,
-        input_size=60,
+        input_size=LOOKBACK,
         encoder_n_layers=1,
-        encoder_hidden_size=32,
+        encoder_hidden_size=UNITS,
         loss=DistributionLoss("StudentT", return_params=True),
         max_steps=1000,
         val_check_steps=50,
@@ -72,49 +66,43 @@ def neuralforecast(work):
         enable_checkpointing=False,
     )
     network = NeuralForecast([model], freq=1)
-    past = pd.concat(
-        frame[frame["ds"] < work[frame["unique_id"].iloc[0]]["fit"]]
-        for frame in frames
-    )
-    network.fit(past, val_size=longest["fit"] - longest["train"])
+    past = [
+        frame[: work[ticker]["fit"] - 1].assign(unique_id=ticker)
+        for ticker, frame in series.items()
+    ]
+    network.fit(pd.concat(past), val_size=longest["fit"] - longest["train"])
     found = {}
-    for frame, (ticker, one) in zip(frames, work.items(), strict=True):
-        # One series per origin: the last sessions that the network reads.
+    for ticker, frame in series.items():
+        # One series per origin: the last returns that the network reads.
+        origins = work[ticker]["origins"]
         windows = [
-            frame[(frame["ds"] <= row) & (frame["ds"] > row - 60)].assign(
-                unique_id=row
-            )
-            for row in one["origins"]
+            frame[row - LOOKBACK : row].assign(unique_id=row)
+            for row in origins
         ]
         out = network.predict(pd.concat(windows)).set_index("unique_id")
-        shape = len(one["origins"]), H
         df, loc, scale = (
-            out.loc[one["origins"], f"LSTM-{part}"].to_numpy().reshape(shape)
+            out.loc[origins, f"LSTM-{part}"].to_numpy().reshape(-1, H)
             for part in ("df", "loc", "scale")
         )
-        steps = np.arange(1, H + 1)
         variance = (scale**2 * df / (df - 2)).cumsum(axis=1)
-        df = df.cumsum(axis=1) / steps
-        found[ticker] = (
-            loc.cumsum(axis=1),
-            np.sqrt(variance * (df - 2) / df),
-            df,
-        )
+        df = df.cumsum(axis=1) / np.arange(1, H + 1)
+        scale = np.sqrt(variance * (df - 2) / df)
+        found[ticker] = loc.cumsum(axis=1), scale, df
     return found
 
 
-def main(given, came):
+def main(given, found):
     work = pickle.loads(Path(given).read_bytes())
-    found, seconds = {}, {}
+    forecasts, seconds = {}, {}
     for name, forecast in {
         "AutoETS": lambda: statsforecast(AutoETS, work),
         "AutoARIMA": lambda: statsforecast(AutoARIMA, work),
         "neuralforecast LSTM": lambda: neuralforecast(work),
     }.items():
         start = time.process_time()
-        found[name] = forecast()
-        seconds[name] = [time.process_time() - start]
-    Path(came).write_bytes(pickle.dumps((found, seconds)))
+        forecasts[name] = forecast()
+        seconds[name] = time.process_time() - start
+    Path(found).write_bytes(pickle.dumps((forecasts, seconds)))
 
 
 if __name__ == "__main__":

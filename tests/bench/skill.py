@@ -1,32 +1,32 @@
-"""Forecast one test year with the study and its peers: prints JSON.
+"""Forecast one test year with the study and its peers: ``skill.py PEERS``.
 
-``skill.py PEERS``: PEERS is the Python that has the peers. Every model is
-fitted before the last test fold of data/snapshot and forecasts each of its
-rows; scores.summarise scores them all alike.
+PEERS is the Python that has the peers. Every model is fitted before the last
+test fold of data/snapshot and forecasts each of its rows; scores.judge scores
+them all alike. Prints the table.
 """
 
-import json
 import pickle
-import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter, defaultdict
 from pathlib import Path
+from statistics import median
 
-import numpy as np
-import pandas as pd
+from runner import run, table
 
 from forecasting.baselines import GARCH, Drift, RandomWalk
 from forecasting.features import log_close
 from forecasting.forecast import Forecast
 from forecasting.lstm import LSTMForecaster
 from forecasting.market.prices import DATA, load_directory
-from forecasting.protocol import fit_predict, fold_dates
-from forecasting.scores import POOLED, losses, summarise
+from forecasting.protocol import fit_predict, fold_dates, plan
+from forecasting.scores import POOLED, judge
+from forecasting.settings import STUDY
 from forecasting.textbook import TextbookLSTM
-from forecasting.windows import fold_origins
+from forecasting.windows import fold_origins, joint_calendar
 
-FOLDS, SEEDS = 4, 3
+SEEDS = 3
 MODELS = {
     "RandomWalk": RandomWalk(),
     "Drift": Drift(),
@@ -37,21 +37,19 @@ MODELS = {
 }
 
 
-def study(histories, dates):
-    """Forecasts ``{model: {seed: {ticker: Forecast}}}`` and their seconds."""
-    forecasts, seconds = {}, {}
+def study(histories, dates, seeds):
+    """``{ticker: {(model, fold, seed): Forecast}}``; seconds of a seed."""
+    forecasts, seconds = defaultdict(dict), {}
     for name, model in MODELS.items():
-        pooled = getattr(model, "pooled", False)
-        groups = (
-            [histories] if pooled else [{t: histories[t]} for t in histories]
-        )
-        for seed in range(SEEDS if hasattr(model, "seed") else 1):
+        spent = Counter()
+        for job in plan({name: model}, histories, [dates], range(seeds)):
             start = time.process_time()
-            found = {}
-            for group in groups:
-                found |= fit_predict(model, group, dates, seed)
-            forecasts.setdefault(name, {})[seed] = found
-            seconds.setdefault(name, []).append(time.process_time() - start)
+            mine = {ticker: histories[ticker] for ticker in job.tickers}
+            found = fit_predict(job, model, mine, dates)
+            spent[job.seed] += time.process_time() - start
+            for ticker, forecast in found.items():
+                forecasts[ticker][name, 0, job.seed] = forecast
+        seconds[name] = median(spent.values())
     return forecasts, seconds
 
 
@@ -60,7 +58,6 @@ def peers(python, histories, dates):
     work = {
         ticker: {
             "log_close": log_close(prices),
-            "dates": prices.index.to_numpy(),
             "train": len(prices.loc[: dates.train_end]),
             "fit": len(prices.loc[: dates.fit_end]),
             "origins": fold_origins(prices, dates),
@@ -68,54 +65,44 @@ def peers(python, histories, dates):
         for ticker, prices in histories.items()
     }
     with tempfile.TemporaryDirectory() as folder:
-        given, came = Path(folder, "given"), Path(folder, "came")
+        given, found = Path(folder, "given"), Path(folder, "found")
         given.write_bytes(pickle.dumps(work))
-        script = Path(__file__).with_name("peer_skill.py")
-        command = [python, script, given, came]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        found, seconds = pickle.loads(came.read_bytes())
+        run("peer_skill.py", given, found, python=python)
+        parameters, seconds = pickle.loads(found.read_bytes())
     forecasts = {
-        name: {0: {t: Forecast(*p) for t, p in by_ticker.items()}}
-        for name, by_ticker in found.items()
+        ticker: {
+            (name, 0, 0): Forecast(*of[ticker]).at(STUDY.reported)
+            for name, of in parameters.items()
+        }
+        for ticker in histories
     }
     return forecasts, seconds
 
 
-def main(python):
+def main(python, seeds=SEEDS):
     histories = load_directory(DATA / "snapshot")
-    splits = fold_dates(histories, FOLDS)
-    forecasts, seconds = study(histories, splits[-1])
-    for mine, theirs in zip(
-        (forecasts, seconds), peers(python, histories, splits[-1]), strict=True
-    ):
-        mine |= theirs
-    table = pd.concat(
-        losses(
-            ticker,
-            prices,
-            splits,
-            {
-                (name, FOLDS - 1, seed): found[ticker]
-                for name, seeds in forecasts.items()
-                for seed, found in seeds.items()
-            },
-        )
-        for ticker, prices in histories.items()
-    )
-    summary = summarise(table)
-    pooled = summary[summary["ticker"] == POOLED]
-    columns = ["model", "horizon", "theil_u", "crps_vs_rw"]
+    (dates,) = fold_dates(histories, folds=1)
+    ours, seconds = study(histories, dates, seeds)
+    theirs, more = peers(python, histories, dates)
+    summary = judge(
+        ((t, p, ours[t] | theirs[t]) for t, p in histories.items()),
+        [dates],
+        joint_calendar(histories),
+    ).summary
+    pooled = summary[summary["ticker"] == POOLED].set_index("model")
+    rows = []
+    for model, spent in (seconds | more).items():
+        scores = pooled.loc[model, ["theil_u", "crps_vs_rw"]].to_numpy().T
+        cells = map("{:.3f}".format, scores.ravel())
+        rows.append([model, *cells, f"{spent:.1f}"])
+    header = ["Model", "U 1", "U 5", "U 20", "CRPS 1", "CRPS 5", "CRPS 20"]
+    print(table([*header, "Seconds"], rows))
+    tested = f"{dates.test_start.date()} to {dates.test_end.date()}"
+    an_hour = {m: 3600 * len(histories) / s for m, s in seconds.items()}
     print(
-        json.dumps(
-            {
-                "dates": [f"{d:%Y-%m-%d}" for d in splits[-1][-2:]],
-                "tickers": list(histories),
-                "seconds": {
-                    n: float(np.median(s)) for n, s in seconds.items()
-                },
-                "rows": pooled[columns].to_dict("records"),
-            }
-        )
+        f"\nTest rows: {tested}, {', '.join(histories)}.\n\n"
+        f"A core does {an_hour['LSTM']:,.0f} tickers × folds × seeds an "
+        f"hour with the LSTM, {an_hour['BiLSTM']:,.0f} with the BiLSTM."
     )
 
 
