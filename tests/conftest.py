@@ -1,7 +1,6 @@
 """Settings every test and every notebook kernel inherits."""
 
 import os
-from functools import partial
 from pathlib import Path
 
 # Builds matplotlib's font cache where there is none yet: a kernel would say
@@ -9,6 +8,9 @@ from pathlib import Path
 import matplotlib.font_manager  # noqa: F401
 import pytest
 import yahoo_standin as upstream
+
+from forecasting.market import download
+from forecasting.market import yahoo as client
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -18,15 +20,13 @@ os.environ["FORECASTING_DATA"] = str(ROOT / "data" / "snapshot")
 
 @pytest.fixture
 def yahoo(monkeypatch):
-    with upstream.impatient(monkeypatch) as yahoo:
+    """A running stand-in, and a scraper that does not wait between tries."""
+    monkeypatch.setattr(download, "PAUSE", 0)
+    monkeypatch.setattr(client, "PACE", 0)
+    with upstream.Yahoo() as yahoo:
         yield yahoo
 
 
 @pytest.fixture
 def scrape(yahoo, tmp_path, capsys):
-    return partial(upstream.run, yahoo, tmp_path, capsys)
-
-
-@pytest.fixture
-def csv(tmp_path):
-    return tmp_path / "AAPL.csv"
+    return upstream.Scrape(yahoo, tmp_path, capsys)

@@ -115,25 +115,19 @@ FAULTS = {
 }
 
 
-def verdict(*arguments, timeout=120):
-    """``python -m forecasting`` as a user types it."""
-    return subprocess.run(
-        [sys.executable, "-m", "forecasting", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
-
-
-def refused(folder, *arguments):
+@pytest.fixture
+def refused(capsys):
     """The one line that a refused command leaves on stderr."""
-    result = verdict("--data", folder, *arguments)
-    assert result.returncode == 1, result.stderr
-    assert result.stdout == ""
-    assert "Traceback" not in result.stderr
-    (message,) = result.stderr.splitlines()
-    return message
+
+    def run(folder, *arguments):
+        options = ["--data", folder, *arguments]
+        assert __main__.main(list(map(str, options))) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        (message,) = err.splitlines()
+        return message
+
+    return run
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -152,7 +146,7 @@ def test_a_faulty_csv_is_refused_naming_file_place_and_fault(fault, tmp_path):
 @pytest.mark.parametrize(
     "fault", ["missing column", "unsorted", "duplicate", "missing value"]
 )
-def test_the_command_says_it_in_one_line(fault, tmp_path):
+def test_the_command_says_it_in_one_line(fault, refused, tmp_path):
     text, expected = FAULTS[fault]
     write(tmp_path, GOOD, "FINE")
     write(tmp_path, text)
@@ -165,7 +159,7 @@ def test_the_command_says_it_in_one_line(fault, tmp_path):
     ]
 
 
-def test_the_command_refuses_too_few_rows(tmp_path):
+def test_the_command_refuses_too_few_rows(refused, tmp_path):
     write(tmp_path, "\n".join(GOOD.splitlines()[:751]) + "\n")
     out = tmp_path / "verdict.csv"
     message = refused(tmp_path, "--models", "GARCH", "--out", out)
@@ -175,7 +169,7 @@ def test_the_command_refuses_too_few_rows(tmp_path):
     assert not out.with_suffix(".parts").exists()
 
 
-def test_the_command_refuses_what_is_not_there(tmp_path):
+def test_the_command_refuses_what_is_not_there(refused, tmp_path):
     out = tmp_path / "verdict.csv"
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -265,7 +259,7 @@ def test_an_installed_copy_keeps_its_data_in_the_current_folder(tmp_path):
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(site)},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert done.stdout.strip() == str(tmp_path / "data"), done.stderr
 

@@ -7,7 +7,6 @@ sends every host there: chart, cookie and crumb alike.
     python tests/yahoo_standin.py PORT AAPL ...    # scraper.py against PORT
 """
 
-import itertools
 import json
 import socket
 import struct
@@ -16,21 +15,22 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import contextmanager
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pandas as pd
+import pytest
 from curl_cffi.requests import Session
 
 import scraper
-from forecasting.market import download, prices
-from forecasting.market import yahoo as client
+from forecasting.market import prices
 
 SNAPSHOT = Path(__file__).resolve().parents[1] / "data" / "snapshot"
-EXCHANGES = {"AAPL": "NMS", "GOOG": "NMS", "IBM": "NYQ", "MSFT": "NMS"}
+HOURS = "09:30", "16:00"  # of a session in New York
+EXCHANGES = {"AAPL": "NMS", "IBM": "NYQ"}
 
 
 class StandIn(Session):
@@ -53,11 +53,10 @@ def snapshot(symbol: str, rows: int | None = None) -> pd.DataFrame:
     return pd.read_csv(path, index_col="Date", parse_dates=True)[:rows]
 
 
-def stamps(days: pd.DatetimeIndex, clock: str = "09:30") -> list[int]:
+def stamps(days: pd.DatetimeIndex, clock: str = HOURS[0]) -> list[int]:
     """Seconds since 1970 at a time of day in New York."""
-    local = days + pd.Timedelta(f"{clock}:00")
-    local = local.tz_localize("America/New_York").as_unit("s")
-    return local.astype("int64").tolist()
+    local = (days + pd.Timedelta(f"{clock}:00")).as_unit("s")
+    return local.tz_localize("America/New_York").astype("int64").tolist()
 
 
 def chart(symbol: str, history: pd.DataFrame) -> dict:
@@ -66,41 +65,27 @@ def chart(symbol: str, history: pd.DataFrame) -> dict:
     A dividend of 1 % half-way makes closes differ from adjusted closes.
     """
     middle = history.index[len(history) // 2]
-    raw = history[["Open", "High", "Low", "Close"]].copy()
+    raw = history[prices.OHLC].copy()
     raw[history.index < middle] /= 0.99
     quote = {c.lower(): raw[c].tolist() for c in raw}
     quote["volume"] = history["Volume"].astype(int).tolist()
-    opens, last = stamps(history.index), history.index[-1:]
-    (paid,), (open_,) = stamps(pd.DatetimeIndex([middle])), stamps(last)
-    (early,), (close,), (late,) = (
-        stamps(last, clock) for clock in ["04:00", "16:00", "20:00"]
-    )
-    zone = {"timezone": "EST", "gmtoffset": -18000}
+    (paid,) = stamps(pd.DatetimeIndex([middle]))
+    (start,), (end,) = (stamps(history.index[-1:], t) for t in HOURS)
     return {
         "meta": {
             "currency": "USD",
             "symbol": symbol,
             "exchangeName": EXCHANGES.get(symbol, "NMS"),
-            "fullExchangeName": "NasdaqGS",
             "instrumentType": "EQUITY",
-            "firstTradeDate": opens[0],
-            "regularMarketTime": close + 1,
-            "hasPrePostMarketData": True,
+            "regularMarketTime": end + 1,
             "gmtoffset": -18000,
-            "timezone": "EST",
             "exchangeTimezoneName": "America/New_York",
             "regularMarketPrice": quote["close"][-1],
-            "priceHint": 2,
-            "currentTradingPeriod": {
-                "pre": zone | {"start": early, "end": open_},
-                "regular": zone | {"start": open_, "end": close},
-                "post": zone | {"start": close, "end": late},
-            },
+            "currentTradingPeriod": {"regular": {"start": start, "end": end}},
             "dataGranularity": "1d",
             "range": "",
-            "validRanges": ["1d", "5d", "1mo", "1y", "10y", "ytd", "max"],
         },
-        "timestamp": opens,
+        "timestamp": stamps(history.index),
         "events": {"dividends": {str(paid): {"amount": 1.0, "date": paid}}},
         "indicators": {
             "quote": [quote],
@@ -109,12 +94,25 @@ def chart(symbol: str, history: pd.DataFrame) -> dict:
     }
 
 
+def columns(chart: dict) -> dict[str, list]:
+    """The lists of a chart, to be edited in place."""
+    (quote,), (adjusted,) = chart["indicators"].values()
+    return {"timestamp": chart["timestamp"]} | quote | adjusted
+
+
+def reorder(chart: dict, rows) -> None:
+    """Keep these rows, in this order; one may come twice."""
+    for values in columns(chart).values():
+        values[:] = [values[i] for i in rows]
+
+
 class Yahoo(ThreadingHTTPServer):
     """The server; `with Yahoo() as yahoo` runs it in a thread.
 
     `charts[symbol]`: what it serves, free to edit. `faults[symbol]`: what
     its next chart requests meet instead, each a function of the handler;
-    `always[symbol]`: what all meet. `asked`: (time, path) of each request.
+    `always[symbol]`: what all meet; `elsewhere`: what meets those for a
+    cookie or a crumb. `asked`: (time, path) of each request.
     """
 
     daemon_threads = True
@@ -125,6 +123,7 @@ class Yahoo(ThreadingHTTPServer):
         self.charts = {s: chart(s, snapshot(s, rows)) for s in EXCHANGES}
         self.faults: dict[str, list[Callable]] = defaultdict(list)
         self.always: dict[str, Callable] = {}
+        self.elsewhere: Callable = crumb
         self.asked: list[tuple[float, str]] = []
         self.latency = 0.0
         self.port = self.server_address[1]
@@ -137,7 +136,7 @@ class Yahoo(ThreadingHTTPServer):
         return [when for when, path in self.asked if "/chart/" in path]
 
     def __enter__(self):
-        threading.Thread(target=self.serve_forever, args=[0.05]).start()
+        threading.Thread(target=self.serve_forever, args=[0.01]).start()
         return self
 
     def __exit__(self, *error):
@@ -150,7 +149,7 @@ class Yahoo(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # one packet a reply, or each waits for the last one's ACK
+    disable_nagle_algorithm = True  # or a reply waits for the last one's ACK
 
     def log_message(self, *args):
         pass
@@ -159,16 +158,13 @@ class Handler(BaseHTTPRequestHandler):
         yahoo = self.server
         yahoo.asked.append((time.monotonic(), self.path))
         time.sleep(yahoo.latency)
-        _, is_chart, symbol = self.path.partition("/v8/finance/chart/")
-        symbol = symbol.partition("?")[0]
-        if is_chart and yahoo.faults[symbol]:
+        folder, _, symbol = urlsplit(self.path).path.rpartition("/")
+        if folder.endswith("/v8/finance/chart") and yahoo.faults[symbol]:
             yahoo.faults[symbol].pop(0)(self)
-        elif is_chart:
+        elif folder.endswith("/v8/finance/chart"):
             yahoo.always.get(symbol, serve)(self)
-        elif self.path.endswith("/v1/test/getcrumb"):
-            self.reply(b"crumb")
-        else:  # fc.yahoo.com answers 404, and the cookie comes with it
-            self.reply(b"", 404, {"Set-Cookie": "A3=cookie; Path=/"})
+        else:
+            yahoo.elsewhere(self)
 
     do_POST = do_GET
 
@@ -182,29 +178,17 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def serve(handler: Handler) -> None:
-    """The chart of the symbol in the path, cut to the range asked."""
-    url = urlsplit(handler.path)
-    symbol, query = url.path.rpartition("/")[2], parse_qs(url.query)
+    """The whole chart of the symbol in the path, whatever range is asked."""
+    symbol = urlsplit(handler.path).path.rpartition("/")[2]
     if symbol not in handler.server.charts:
         return error(404, "Not Found", "symbol may be delisted")(handler)
-    first, last = int(query["period1"][0]), int(query["period2"][0])
-    result = dict(handler.server.charts[symbol])
-    inside = [first <= t < last for t in result["timestamp"]]
-    if not any(inside):
-        words = f"Data doesn't exist for startDate = {first}"
-        return error(400, "Bad Request", words)(handler)
-    if not all(inside):
-        cut = partial(_cut, inside=inside)
-        result["timestamp"] = cut(result["timestamp"])
-        result["indicators"] = {
-            kind: [{name: cut(v) for name, v in lists.items()}]
-            for kind, (lists,) in result["indicators"].items()
-        }
-    return handler.reply(document(result))
+    return handler.reply(document(handler.server.charts[symbol]))
 
 
-def _cut(values: list, inside: list[bool]) -> list:
-    return list(itertools.compress(values, inside))
+def crumb(handler: Handler) -> None:
+    """A crumb; fc.yahoo.com answers 404, and the cookie comes with it."""
+    status = 200 if handler.path.endswith("/v1/test/getcrumb") else 404
+    handler.reply(b"crumb", status, {"Set-Cookie": "A3=cookie; Path=/"})
 
 
 def document(result: dict) -> bytes:
@@ -244,15 +228,8 @@ def reset(handler: Handler) -> None:
 
 def truncated(handler: Handler) -> None:
     """A reply that ends before the length it announced."""
-    handler.reply(
-        b'{"chart": {"result": [{"me', headers={"Content-Length": 9000}
-    )
+    handler.reply(b'{"chart": {"res', headers={"Content-Length": 9000})
     handler.close_connection = True
-
-
-def half(handler: Handler) -> None:
-    """A complete HTTP reply with half of a JSON document."""
-    handler.reply(b'{"chart": {"result": [{"me')
 
 
 def hang(handler: Handler) -> None:
@@ -262,11 +239,9 @@ def hang(handler: Handler) -> None:
     handler.close_connection = True
 
 
-def drip(handler: Handler, pieces: int = 10, pause: float = 0.1) -> None:
-    """The good reply, in pieces."""
-    url = urlsplit(handler.path)
-    result = handler.server.charts[url.path.rpartition("/")[2]]
-    content = document(result)
+def drip(handler: Handler, pieces: int, pause: float = 0.1) -> None:
+    """AAPL's chart, in pieces."""
+    content = document(handler.server.charts["AAPL"])
     handler.reply(b"", headers={"Content-Length": len(content)})
     size = len(content) // pieces + 1
     for i in range(pieces):
@@ -275,41 +250,54 @@ def drip(handler: Handler, pieces: int = 10, pause: float = 0.1) -> None:
         handler.wfile.flush()
 
 
-# How the tests of scraper.py use it.
-
-
-@contextmanager
-def impatient(monkeypatch):
-    """A running stand-in, and a scraper that does not wait between tries."""
-    monkeypatch.setattr(download, "PAUSE", 0.001)
-    monkeypatch.setattr(client, "PACE", 0)
-    with Yahoo() as yahoo:
-        yield yahoo
-
-
-def run(yahoo, folder, capsys, *arguments, session=None) -> tuple:
-    """Run the command line; exit code, stdout, stderr."""
-    session = session or yahoo.session()
-    code = scraper.main([*arguments, "--data", str(folder)], session)
-    return code, *capsys.readouterr()
-
-
 def good(symbol: str = "AAPL", rows: int = 500) -> bytes:
     """The file that a sound reply becomes."""
     return prices.to_csv(snapshot(symbol, rows)).encode()
 
 
-def refuses(scrape, csv, *words, arguments=("AAPL",), session=None) -> None:
-    """The call fails in one line with these words; the old file stays."""
-    csv.write_bytes(old := good(rows=100))
-    code, out, err = scrape(*arguments, session=session)
-    assert (code, out) == (1, "")
-    assert err.count("\n") == 1
-    assert err.startswith("AAPL: ")
-    for word in [*words, "still holds the history to 2000-07-21"]:
-        assert word in err
-    assert csv.read_bytes() == old
-    assert list(csv.parent.iterdir()) == [csv]
+@dataclass
+class Scrape:
+    """The command line against a stand-in: exit code, stdout, stderr."""
+
+    yahoo: Yahoo
+    folder: Path
+    capsys: pytest.CaptureFixture
+
+    def __call__(self, *arguments: str, session: Session | None = None):
+        session = session or self.yahoo.session()
+        try:
+            folder = ["--data", str(self.folder)]
+            code = scraper.main([*arguments, *folder], session)
+        except SystemExit as leaving:
+            code = leaving.code
+        return code, *self.capsys.readouterr()
+
+    @property
+    def csv(self) -> Path:
+        return self.folder / "AAPL.csv"
+
+    def saves(self, *words: str, history=None, arguments=()) -> None:
+        """AAPL's file holds the history (default: all); stderr says why."""
+        history = snapshot("AAPL", 500) if history is None else history
+        code, out, err = self("AAPL", *arguments)
+        assert code == 0, err
+        assert out.startswith(f"AAPL: {len(history)} rows, ")
+        assert all(word in err for word in words), err
+        assert words or not err
+        assert self.csv.read_bytes() == prices.to_csv(history).encode()
+
+    def refuses(self, *words: str, arguments=(), session=None) -> None:
+        """AAPL is refused in one line with these words; its file stays."""
+        old = good(rows=100)
+        if not self.csv.exists():
+            self.csv.write_bytes(old)
+        code, out, err = self("AAPL", *arguments, session=session)
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert err.startswith("AAPL: ")
+        words = [*words, "still holds the history to 2000-07-21"]
+        assert all(word in err for word in words), err
+        assert self.csv.read_bytes() == old
+        assert list(self.folder.iterdir()) == [self.csv]
 
 
 if __name__ == "__main__":
