@@ -56,6 +56,8 @@ TYPED = {
     " Aapl\t": "AAPL",
     "^gspc": "^GSPC",
     "BRK-B": "BRK-B",
+    "btc-usd": "BTC-USD",
+    "ES=F": "ES=F",
     "EURUSD=X": "EURUSD=X",
     "0700.HK": "0700.HK",
     "M&M.NS": "M&M.NS",
@@ -102,7 +104,7 @@ MISTYPED = [
     ("AAPL --end yesterday", "write it as YYYY-MM-DD"),
     ("AAPL --start 20010203", "write it as YYYY-MM-DD"),
     (f"AAPL --start {date.today() + timedelta(days=2)}", "in the future"),
-    *[(f"AAPL --timeout {t}", "--timeout") for t in ["0", "-1", "nan", "x"]],
+    *[(f"AAPL --timeout {t}", "--timeout") for t in "0 -1 nan inf x".split()],
     ("", "no ticker given; try: python scraper.py AAPL"),
 ]
 

@@ -162,21 +162,21 @@ DRIP = upstream.drip
 def test_the_deadline_ends_whatever_takes_longer(yahoo, scrape, slow):
     yahoo.always["AAPL"] = slow  # for a minute
     started = time.monotonic()
-    scrape.refuses("in time", arguments=["--timeout", "0.5"])
+    scrape.refuses("in time", arguments=["--timeout", "1"])
     assert time.monotonic() - started < 30
 
 
 def test_a_hanging_cookie_does_not_keep_the_chart(yahoo, scrape, monkeypatch):
-    monkeypatch.setattr(client, "COOKIE_SECONDS", 0.2)
+    monkeypatch.setattr(client, "COOKIE_SECONDS", 0.5)
     monkeypatch.setattr(client.YfData(), "_crumb", None)
     yahoo.elsewhere = upstream.hang
     scrape.saves()
 
 
 def test_one_hang_is_not_the_end(yahoo, scrape, monkeypatch):
-    monkeypatch.setattr(client, "CHART_SECONDS", 0.2)
+    monkeypatch.setattr(client, "CHART_SECONDS", 0.5)
     yahoo.faults["AAPL"] = [upstream.hang]
-    scrape.saves(arguments=["--timeout", "2"])
+    scrape.saves(arguments=["--timeout", "4"])
 
 
 def test_a_slow_reply_is_good(yahoo, scrape):
