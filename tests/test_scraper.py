@@ -97,6 +97,7 @@ def test_a_ticker_typed_twice_is_asked_once(yahoo, scrape):
     assert len(yahoo.times()) == 1
 
 
+TIMES = ["0", "-1", "nan", "inf", "x"]
 MISTYPED = [
     ("AAPL --start 2001-02-03 --end 2001-02-03", "AAPL: --start 2001-02-03"),
     ("AAPL --start 2002-01-01 --end 2001-01-01", "must come before --end"),
@@ -104,7 +105,7 @@ MISTYPED = [
     ("AAPL --end yesterday", "write it as YYYY-MM-DD"),
     ("AAPL --start 20010203", "write it as YYYY-MM-DD"),
     (f"AAPL --start {date.today() + timedelta(days=2)}", "in the future"),
-    *[(f"AAPL --timeout {t}", "--timeout") for t in "0 -1 nan inf x".split()],
+    *[(f"AAPL --timeout {t}", "--timeout") for t in TIMES],
     ("", "no ticker given; try: python scraper.py AAPL"),
 ]
 
