@@ -2,17 +2,17 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from drawing import BASELINE, BLUE, ORANGE, arrow, box, log_x, sketch
 from matplotlib.figure import Figure
-from rnn_figures import arrow, box
 
 from forecasting.plots import AMBER, GREEN, STYLES
 
-BLUE, ORANGE = STYLES["LSTM"]["color"], STYLES["BiLSTM"]["color"]
+CEILING = {"color": AMBER, "drawstyle": "steps-mid", "lw": 5, "alpha": 0.45}
 
 
 def passes(steps: int) -> Figure:
     """Both chains of a BiLSTM over some steps, and the merged outputs."""
-    fig, ax = plt.subplots(figsize=(7.2, 3.8))
+    fig, ax = sketch((-0.4, steps + 1.4), (-0.4, 3.4), 3.8)
     for t in range(1, steps + 1):
         ahead, back = (t - 0.22, 1), (t + 0.22, 2)
         box(ax, t, 0, f"$x_{t}$")
@@ -20,26 +20,25 @@ def passes(steps: int) -> Figure:
         box(ax, *back, rf"$\overleftarrow{{h}}_{t}$")
         box(ax, t, 3, f"$h_{t}$")
         for state, colour, step in [(ahead, BLUE, -1), (back, ORANGE, 1)]:
-            arrow(ax, (t, 0), state, colour=colour)
-            arrow(ax, state, (t, 3), colour=colour)
-            arrow(ax, (state[0] + step, state[1]), state, colour=colour)
+            arrow(ax, (t, 0), state, colour=colour, gap=16)
+            arrow(ax, state, (t, 3), colour=colour, gap=16)
+            before = state[0] + step, state[1]
+            arrow(ax, before, state, colour=colour, gap=16)
     ax.text(-0.25, 1.12, "from the past", color=BLUE)
     ax.text(steps + 1.25, 2.12, "from the future", color=ORANGE, ha="right")
-    ax.set(xlim=(-0.4, steps + 1.4), ylim=(-0.4, 3.4))
-    ax.axis("off")
     return fig
 
 
 def reach(both_ends, one_way, last_row) -> Figure:
     """Gradient norms (T,) of three summaries by the inputs of a window."""
-    fig, ax = plt.subplots(figsize=(7.2, 3.4))
+    fig, ax = plt.subplots()
     s = np.arange(1, len(one_way) + 1)
     ax.semilogy(s, both_ends, **STYLES["BiLSTM"], label="BiLSTM, both ends")
     ax.semilogy(s, one_way, **STYLES["LSTM"], label="forward LSTM")
     row = "BiLSTM, last row out[:, -1]"
     ax.semilogy(s, last_row, "o", ms=3.5, color=GREEN, label=row)
-    ax.legend(loc="lower right")
     ax.set(xlabel="step s of the window", ylabel="gradient norm by $x_s$")
+    ax.legend(loc="lower right")
     return fig
 
 
@@ -49,33 +48,29 @@ def accuracy(rates: dict, seen, blind) -> Figure:
     seen, blind: {question: % (T,)} for a reader of the whole window and
     for a reader of the steps up to the one asked.
     """
-    fig, axes = plt.subplots(1, len(seen), figsize=(7.2, 3.4), sharey=True)
+    fig, axes = plt.subplots(1, len(seen), sharey=True)
     for ax, question in zip(axes, seen, strict=True):
-        steps = np.arange(1, len(seen[question]) + 1)
-        line = {"where": "mid", "lw": 4, "alpha": 0.45}
-        ax.step(steps, seen[question], color=AMBER, label="both", **line)
-        ax.step(steps, blind[question], color="grey", label="past", **line)
-        for name, by_question in rates.items():
+        t = np.arange(1, len(seen[question]) + 1)
+        ax.plot(t, seen[question], **CEILING, label="ceiling, window known")
+        past = CEILING | {"color": "grey", "label": "ceiling, past known"}
+        ax.plot(t, blind[question], **past)
+        for name, rate in rates.items():
             style = STYLES[name] | {"marker": "o", "ms": 3, "label": name}
-            ax.plot(steps, by_question[question], **style)
+            ax.plot(t, rate[question], **style)
         ax.set(title=question, xlabel="step of the window", ylim=(45, 102))
     axes[0].set_ylabel("right answers, %")
-    names = ["ceiling, window known", "ceiling, past known", *rates]
-    handles = axes[0].get_legend_handles_labels()[0]
-    axes[0].legend(handles, names, loc="lower right", fontsize=8)
+    axes[0].legend(loc="lower right", fontsize=8)
     return fig
 
 
 def leak(rates: dict, seen) -> Figure:
     """{network: hit rate in % by step (T,)}, against the window's end."""
-    fig, ax = plt.subplots(figsize=(7.2, 3.4))
+    fig, ax = plt.subplots()
     left = np.arange(len(seen))[::-1]
-    ceiling = "ceiling, rest of the window known"
-    line = {"where": "mid", "lw": 5, "alpha": 0.45}
-    ax.step(left, seen, color=AMBER, label=ceiling, **line)
+    ax.plot(left, seen, **CEILING, label="ceiling, rest of the window known")
     for name, rate in rates.items():
         ax.plot(left, rate, marker="o", ms=4, label=name, **STYLES[name])
-    ax.axhline(50, **STYLES["persistence"], label="coin")
+    ax.axhline(50, **BASELINE, label="coin")
     ax.legend(loc="center left")
     ax.set(xlabel="steps before the window's end", ylabel="hit rate, %")
     ax.set(xlim=(len(seen) - 0.5, -0.5), ylim=(40, 102))
@@ -89,10 +84,10 @@ def excess(seeds: dict, naive: float) -> Figure:
         colour = STYLES[name]["color"]
         ax.plot(values, [row] * len(values), "o", color=colour, alpha=0.6)
         ax.plot(values.mean(), row, "|", ms=24, mew=2, color=colour)
-    ax.axvline(naive, **STYLES["persistence"])
+    ax.axvline(naive, **BASELINE)
     ax.text(naive, 0.5, "tomorrow = today ", ha="right", va="center")
-    ax.set(xscale="log", xlim=(0.1, 50), ylim=(-0.6, 1.6), ylabel=" ")
-    ax.set_xticks([0.1, 1, 10], ["0.1", "1", "10"])
+    log_x(ax, [0.1, 1, 10])
+    ax.set(xlim=(0.1, 50), ylim=(-0.6, 1.6), ylabel=" ")
     ax.set_yticks(range(len(seeds)), list(seeds))
     ax.set_xlabel("RMSE above the best possible forecast, % (log scale)")
     return fig
@@ -100,7 +95,7 @@ def excess(seeds: dict, naive: float) -> Figure:
 
 def who_sees_what(maps: dict) -> Figure:
     """{name: Boolean (T outputs, T inputs)}, the future in orange."""
-    fig, axes = plt.subplots(1, len(maps), figsize=(7.2, 3.4), sharey=True)
+    fig, axes = plt.subplots(1, len(maps), sharey=True)
     for ax, (name, seen) in zip(axes, maps.items(), strict=True):
         past = np.tri(len(seen), dtype=bool)
         for part, colour in [(seen & past, BLUE), (seen & ~past, ORANGE)]:

@@ -2,44 +2,28 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from drawing import BASELINE, BLUE, GREY, ORANGE, log_x
 from matplotlib.figure import Figure
 
 from forecasting.plots import AMBER, GREEN, PINK, STYLES
 
-BLUE, GREY = STYLES["LSTM"]["color"], STYLES["persistence"]["color"]
-ORANGE = STYLES["BiLSTM"]["color"]
-
-
-def hugging(days, actual, said, label: str, unit: str) -> Figure:
-    """Closes (n,) and forecasts (n,) of the same days."""
-    fig, ax = plt.subplots(figsize=(7.2, 3.2))
-    colour = BLUE if label == "LSTM" else AMBER
-    ax.plot(days, actual, **STYLES["actual"], label="actual close")
-    ax.plot(days, said, color=colour, ls="--", label=label)
-    ax.set(xlabel="session of the test year", ylabel=f"close, {unit}")
-    ax.legend()
-    return fig
-
 
 def crps(members, outcome: float, factors, costs) -> Figure:
     """A forecast's CDF against what came; mean CRPS by claimed scale."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2))
+    fig, (left, right) = plt.subplots(1, 2)
     grid = np.linspace(min(members) - 1, max(members) + 1, 801)
     cdf = np.mean(np.array(members)[:, None] <= grid, axis=0)
     came = grid >= outcome
     left.fill_between(grid, cdf, came, color=AMBER, alpha=0.5, lw=0)
     left.plot(grid, cdf, color=BLUE, label="forecast")
-    left.plot(
-        grid, came, **STYLES["actual"] | {"linestyle": "--"}, label="came"
-    )
+    left.plot(grid, came, "k--", label="came")
     left.set(xlabel="close, dollars", ylabel="probability of at most that")
     left.legend(loc="upper left", fontsize=8)
     right.plot(factors, costs, "o-", color=BLUE, ms=4)
-    right.axvline(1, **STYLES["persistence"])
-    right.set(xscale="log", xlabel="claimed scale / true scale")
+    right.axvline(1, **BASELINE)
+    log_x(right, [0.25, 0.5, 1, 2, 4], ["¼", "½", "1", "2", "4"])
+    right.set(xlabel="claimed scale / true scale")
     right.set(ylabel="mean CRPS, % of return", ylim=(0, None))
-    right.set_xticks([0.25, 0.5, 1, 2, 4], ["¼", "½", "1", "2", "4"])
-    right.minorticks_off()
     return fig
 
 
@@ -49,7 +33,7 @@ def pit(levels: dict) -> Figure:
     for ax, (claim, values) in zip(axes, levels.items(), strict=True):
         share = np.full(len(values), 100 / len(values))
         ax.hist(values, np.linspace(0, 1, 11), weights=share, color=BLUE)
-        ax.axhline(10, **STYLES["persistence"])
+        ax.axhline(10, **BASELINE)
         ax.set(title=claim, xlabel="PIT", xticks=[0, 0.5, 1])
     axes[0].set_ylabel("outcomes, %")
     return fig
@@ -57,13 +41,11 @@ def pit(levels: dict) -> Figure:
 
 def rejections(horizons, alarms: dict) -> Figure:
     """{test: % of equal forecasts declared different, by horizon}."""
-    fig, ax = plt.subplots(figsize=(7.2, 3))
+    fig, ax = plt.subplots()
     looks = [(PINK, "s--"), (AMBER, "^-."), (BLUE, "o-")]
-    for (name, rates), (colour, line) in zip(
-        alarms.items(), looks, strict=True
-    ):
-        ax.plot(horizons, rates, line, color=colour, label=name)
-    ax.axhline(5, **STYLES["persistence"], label="promised: 5 %")
+    for (name, rate), (c, line) in zip(alarms.items(), looks, strict=True):
+        ax.plot(horizons, rate, line, color=c, label=name)
+    ax.axhline(5, **BASELINE, label="promised: 5 %")
     ax.set(xlabel="horizon, sessions", ylabel="false alarms, %")
     ax.set(xticks=horizons, ylim=(0, None))
     ax.legend()
@@ -72,7 +54,7 @@ def rejections(horizons, alarms: dict) -> Figure:
 
 def staircase(p, level: float) -> Figure:
     """p-values (m,) in order, against the one bar and Holm's bars."""
-    fig, ax = plt.subplots(figsize=(7.2, 3))
+    fig, ax = plt.subplots()
     rank = np.arange(1, len(p) + 1)
     ax.plot(rank, np.sort(p), "o", color=BLUE)
     ax.axhline(level, color=PINK, ls="--")
@@ -92,25 +74,23 @@ def price_list(columns: dict, ticks: list) -> Figure:
     each model's axis.
     """
     leaks = list(next(iter(columns.values())))
+    colours = [ORANGE if leak.startswith("BiLSTM") else BLUE for leak in leaks]
+    for clean in ("honest", "BiLSTM, last step"):
+        colours[leaks.index(clean)] = GREY
     fig, axes = plt.subplots(1, len(columns), figsize=(7.2, 3.9), sharey=True)
-    for ax, (model, values), marks in zip(
-        axes, columns.items(), ticks, strict=True
-    ):
-        for row, leak in enumerate(leaks):
-            clean = leak in ("honest", "BiLSTM, last step")
-            colour = ORANGE if leak.startswith("BiLSTM") else BLUE
-            colour = GREY if clean else colour
-            mean = np.mean(values[leak])
-            ax.barh(row, mean - 1, 0.45, 1, color=colour, alpha=0.45)
-            here = np.full(len(values[leak]), row)
-            ax.plot(values[leak], here, "o", ms=4, color=colour)
+    for ax, model, marks in zip(axes, columns, ticks, strict=True):
+        values = np.array(list(columns[model].values()))
+        means, rows = values.mean(axis=1), range(len(leaks))
+        ax.barh(rows, means - 1, 0.45, left=1, color=colours, alpha=0.45)
+        for row, colour in enumerate(colours):
+            here = np.full(len(values[row]), row)
+            ax.plot(values[row], here, "o", ms=4, color=colour)
         ax.axvline(1, color="black", lw=1)
-        ax.axvline(np.mean(values["honest"]), **STYLES["persistence"])
-        ax.set(xscale="log", title=model, xlabel="Theil's U, log scale")
-        ax.set_xticks(marks, [f"{mark:g}" for mark in marks])
-        ax.minorticks_off()
+        ax.axvline(means[leaks.index("honest")], **BASELINE)
+        log_x(ax, marks)
+        ax.set(title=model, xlabel="Theil's U, log scale")
         ax.grid(visible=False, axis="y")
-    axes[0].set_yticks(range(len(leaks)), leaks)
+    axes[0].set_yticks(rows, leaks)
     axes[0].invert_yaxis()
     axes[0].set_ylabel(" ")
     return fig
@@ -122,18 +102,14 @@ def autopsy(days, close, said, offsets, by_offset, walk) -> Figure:
     close, said (n,) by target day; by_offset (seeds, k) and walk (k,):
     correlation with the close `offsets` sessions from the origin.
     """
-    fig, (left, right) = plt.subplots(
-        1, 2, figsize=(7.2, 3.4), width_ratios=[1.5, 1]
-    )
+    fig, (left, right) = plt.subplots(1, 2, width_ratios=[1.5, 1])
     left.plot(days, close, **STYLES["actual"], label="actual close")
-    left.plot(days, said, **STYLES["LSTM"] | {"linestyle": "--"}, label="LSTM")
-    left.plot(days[1:], close[:-1], **STYLES["persistence"], lw=2.2,
-              label="last close")  # fmt: skip
+    left.plot(days, said, color=BLUE, ls="--", label="LSTM")
+    left.plot(days[1:], close[:-1], **BASELINE, lw=2.2, label="last close")
     left.set(xlabel="session of the test year", ylabel="close, dollars")
     left.legend(fontsize=8)
-    right.plot(offsets, walk, **STYLES["persistence"], marker="s", ms=4)
-    for line in by_offset:
-        right.plot(offsets, line, **STYLES["LSTM"], marker="o", ms=3, lw=1)
+    right.plot(offsets, walk, **BASELINE, marker="s", ms=4)
+    right.plot(offsets, by_offset.T, color=BLUE, marker="o", ms=3, lw=1)
     right.axvline(0, color="#CCCCCC", zorder=0)
     right.set(xlabel="close, sessions from the origin", ylabel="correlation")
     right.set_xticks(offsets[::2])
