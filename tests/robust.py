@@ -1,6 +1,7 @@
 """Do the notebooks' claims hold in another draw?
 
-    python tests/robust.py [theory predictor theory/2 ...]
+    make robust
+    python tests/robust.py theory/2 --kinds seeds
 
 A committed notebook shows one draw: one processor's rounding, one set of
 seeds. This runs every notebook that trains anything again, three times each
@@ -13,12 +14,16 @@ has a copy, whose modules are hooked so that joblib's workers draw alike.
 
 import argparse
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
@@ -176,6 +181,7 @@ def main() -> int:
                     sep="\n  ",
                     file=sys.stderr,
                 )
+    print(f"{machine()}\n")
     print("| notebook | kind | draws | cells that failed in any |")
     print("|---|---|---:|---:|")
     for (name, kind), n in sorted(cells.items()):
@@ -187,6 +193,19 @@ def main() -> int:
     for (name, kind, cell, what), numbers in sorted(failed.items()):
         print(f"| {name} | {kind} | {cell} | {what} | {numbers} |")
     return bool(failed)
+
+
+def machine() -> str:
+    """Date, processor and versions."""
+    processor = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        text = info.read_text(encoding="utf-8")
+        processor = re.search(r"model name\s*: (.*)", text)[1]
+    names = "numpy", "scipy", "tensorflow", "keras"
+    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    python = platform.python_version()
+    return f"{date.today()}, {processor}, Python {python}, {versions}."
 
 
 def effective(switches: dict) -> dict:
