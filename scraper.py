@@ -27,7 +27,13 @@ from curl_cffi.requests import Session
 
 from forecasting.market.download import download
 from forecasting.market.prices import DATA
-from forecasting.market.request import Refused, Request, brief, day
+from forecasting.market.request import (
+    Manners,
+    Refused,
+    Request,
+    brief,
+    day,
+)
 
 EXAMPLES = """examples:
   python scraper.py AAPL                     all there is, to data/AAPL.csv
@@ -117,10 +123,15 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def main(argv: list[str] | None = None, session: Session | None = None) -> int:
+def main(
+    argv: list[str] | None = None,
+    session: Session | None = None,
+    manners: Manners | None = None,
+) -> int:
     """Download the tickers of a command line; returns the exit code.
 
     `session`: a curl_cffi session to use in place of yfinance's own.
+    `manners`: how patiently Yahoo is asked.
     """
     options = parse_arguments(argv)
     return download(
@@ -129,6 +140,7 @@ def main(argv: list[str] | None = None, session: Session | None = None) -> int:
         options.request,
         session,
         options.verbose,
+        manners,
     )
 
 

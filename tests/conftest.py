@@ -9,9 +9,6 @@ import matplotlib.font_manager  # noqa: F401
 import pytest
 import yahoo_standin as upstream
 
-from forecasting.market import download
-from forecasting.market import yahoo as client
-
 ROOT = Path(__file__).resolve().parents[1]
 
 # The suite is about the frozen histories, whatever a user has scraped.
@@ -19,10 +16,8 @@ os.environ["FORECASTING_DATA"] = str(ROOT / "data" / "snapshot")
 
 
 @pytest.fixture
-def yahoo(monkeypatch):
-    """A running stand-in, and a scraper that does not wait between tries."""
-    monkeypatch.setattr(download, "PAUSE", 0)
-    monkeypatch.setattr(client, "PACE", 0)
+def yahoo():
+    """A running stand-in."""
     with upstream.Yahoo() as yahoo:
         yield yahoo
 

@@ -264,18 +264,15 @@ def test_an_installed_copy_keeps_its_data_in_the_current_folder(tmp_path):
     assert done.stdout.strip() == str(tmp_path / "data"), done.stderr
 
 
-def test_the_users_file_is_found_before_the_snapshots(tmp_path, monkeypatch):
+def test_the_users_file_is_found_before_the_snapshots(monkeypatch):
     monkeypatch.delenv("FORECASTING_DATA")
-    monkeypatch.setattr(prices, "DATA", tmp_path)
-    snapshot = tmp_path / "snapshot"
-    snapshot.mkdir()
-    older = write(snapshot, GOOD)
-    assert prices.find("AAA") == older
-    newer = write(tmp_path, GOOD)
-    assert prices.find("AAA") == newer
-    assert prices.tickers() == ["AAA"]
-    with pytest.raises(PriceError, match="python scraper.py BBB"):
-        prices.find("BBB")
+    users, snapshot = prices.directories()
+    assert (users, snapshot) == (ROOT / "data", ROOT / "data" / "snapshot")
+    mine = [d / "IBM.csv" for d in (users, snapshot)]
+    assert prices.find("IBM") == next(p for p in mine if p.is_file())
+    assert prices.tickers() >= ["AAPL", "GOOG", "IBM", "MSFT"]
+    with pytest.raises(PriceError, match="python scraper.py NOSUCH"):
+        prices.find("NOSUCH")
 
 
 def test_loading_says_which_file_and_up_to_when(tmp_path, monkeypatch, capsys):

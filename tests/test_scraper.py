@@ -227,7 +227,7 @@ def test_ctrl_c_does_not_wait_for_a_request_that_hangs(
     run.send_signal(signal.SIGINT)
     asked = time.monotonic()
     _, err = run.communicate()
-    assert time.monotonic() - asked < 3
+    assert time.monotonic() - asked < 20  # the request would take 60
     assert (run.returncode, err.count("\n")) == (130, 1)
     assert err.startswith("interrupted: 0 of 1 tickers are saved; run")
     assert list(tmp_path.iterdir()) == []
@@ -348,19 +348,18 @@ import os, signal, sys, time
 sys.path.insert(0, "tests")
 from yahoo_standin import StandIn
 import scraper
-from forecasting.market import yahoo
+from forecasting.market.request import Manners
 
-yahoo.PACE = 0
 port, folder, *moments = sys.argv[1:]
 arguments = ["AAPL", "--data", folder]
-assert scraper.main(arguments, StandIn(int(port))) == 0
+assert scraper.main(arguments, StandIn(int(port)), Manners(pace=0)) == 0
 for moment in moments:
     child = os.fork()
     if not child:
         # A half line would join ours.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")
         while True:
-            scraper.main(arguments, StandIn(int(port)))
+            scraper.main(arguments, StandIn(int(port)), Manners(pace=0))
     time.sleep(float(moment))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)

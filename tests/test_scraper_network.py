@@ -8,8 +8,8 @@ import pytest
 import yahoo_standin as upstream
 from yahoo_standin import body, good, status
 
-from forecasting.market import download
 from forecasting.market import yahoo as client
+from forecasting.market.request import Manners
 
 
 def test_a_good_reply_is_saved_adjusted_and_to_the_byte(scrape):
@@ -77,11 +77,11 @@ def test_a_passing_fault_is_waited_out(yahoo, scrape, fault, word):
 @pytest.mark.parametrize("fault, word", FAULTS)
 def test_a_lasting_fault_ends_after_bounded_tries(yahoo, scrape, fault, word):
     yahoo.always["AAPL"] = fault
-    scrape.refuses(word, f"{download.TRIES} tries")
+    scrape.refuses(word, f"{scrape.manners.tries} tries")
     # A redirect loop is many requests in one try, 401 is two, and curl
     # repeats one that is reset on a connection it used before.
     if not word.startswith(("access", "connection", "the connection")):
-        assert len(yahoo.times()) == download.TRIES
+        assert len(yahoo.times()) == scrape.manners.tries
 
 
 def test_a_series_of_faults_is_waited_out(yahoo, scrape):
@@ -92,8 +92,8 @@ def test_a_series_of_faults_is_waited_out(yahoo, scrape):
     scrape.saves()
 
 
-def test_the_pause_grows_from_try_to_try(yahoo, scrape, monkeypatch):
-    monkeypatch.setattr(download, "PAUSE", 0.1)
+def test_the_pause_grows_from_try_to_try(yahoo, scrape):
+    scrape.manners = Manners(pace=0, pause=0.1)
     yahoo.faults["AAPL"] = [status(500)] * 3
     scrape("AAPL")
     first, second, third = (
@@ -167,14 +167,14 @@ def test_the_deadline_ends_whatever_takes_longer(yahoo, scrape, slow):
 
 
 def test_a_hanging_cookie_does_not_keep_the_chart(yahoo, scrape, monkeypatch):
-    monkeypatch.setattr(client, "COOKIE_SECONDS", 0.5)
+    scrape.manners = Manners(cookie_time=0.5)
     monkeypatch.setattr(client.YfData(), "_crumb", None)
     yahoo.elsewhere = upstream.hang
     scrape.saves()
 
 
-def test_one_hang_is_not_the_end(yahoo, scrape, monkeypatch):
-    monkeypatch.setattr(client, "CHART_SECONDS", 0.5)
+def test_one_hang_is_not_the_end(yahoo, scrape):
+    scrape.manners = Manners(chart_time=0.5, pause=0)
     yahoo.faults["AAPL"] = [upstream.hang]
     scrape.saves(arguments=["--timeout", "4"])
 
@@ -184,8 +184,8 @@ def test_a_slow_reply_is_good(yahoo, scrape):
     scrape.saves(arguments=["--timeout", "20"])
 
 
-def test_a_huge_reply_is_not_read_to_its_end(scrape, monkeypatch):
-    monkeypatch.setattr(client, "MAX_BYTES", 10_000)
+def test_a_huge_reply_is_not_read_to_its_end(scrape):
+    scrape.manners = Manners(max_bytes=10_000, pause=0)
     scrape.refuses("larger than 10,000 bytes")
 
 

@@ -27,6 +27,7 @@ from curl_cffi.requests import Session
 
 import scraper
 from forecasting.market import prices
+from forecasting.market.request import Manners
 
 SNAPSHOT = Path(__file__).resolve().parents[1] / "data" / "snapshot"
 HOURS = "09:30", "16:00"  # of a session in New York
@@ -262,12 +263,14 @@ class Scrape:
     yahoo: Yahoo
     folder: Path
     capsys: pytest.CaptureFixture
+    manners: Manners = Manners(pace=0, pause=0)  # no waiting between tries
 
     def __call__(self, *arguments: str, session: Session | None = None):
         session = session or self.yahoo.session()
         try:
             folder = ["--data", str(self.folder)]
-            code = scraper.main([*arguments, *folder], session)
+            arguments = [*arguments, *folder]
+            code = scraper.main(arguments, session, self.manners)
         except SystemExit as leaving:
             code = leaving.code
         return code, *self.capsys.readouterr()

@@ -21,6 +21,7 @@ from forecasting.market.files import previous, save
 from forecasting.market.reply import Reply, parse
 from forecasting.market.request import (
     Faulty,
+    Manners,
     NoPrices,
     Refused,
     Request,
@@ -30,9 +31,6 @@ from forecasting.market.request import (
 from forecasting.market.validate import validate
 from forecasting.market.yahoo import Guard, fetch
 
-WORKERS = 6  # tickers under way at once
-TRIES = 7  # requests for one ticker before giving up
-PAUSE = 0.5  # seconds before the second try, doubling up to eightfold
 LAST_WRITE = 0.5  # seconds that Ctrl-C leaves to what is being written
 
 
@@ -42,6 +40,7 @@ def download(
     request: Request | None = None,
     session: Session | None = None,
     verbose: bool = False,
+    manners: Manners | None = None,
 ) -> int:
     """Save `folder/TICKER.csv` for each ticker; an exit code.
 
@@ -62,12 +61,12 @@ def download(
             failed += 1
             say(f"{brief(ticker, 24) or repr(ticker)}: {error}")
     paths = {ticker: folder / f"{ticker}.csv" for ticker in wanted}
-    guard, request = Guard(session), request or Request()
+    guard, request = Guard(session, manners), request or Request()
 
     def work(ticker: str) -> list[str]:
         return update(ticker, paths[ticker], request, guard)
 
-    threads, results = side_by_side(work, list(paths))
+    threads, results = side_by_side(work, list(paths), guard.manners.workers)
     bar = tqdm(
         results,
         total=len(paths),
@@ -128,13 +127,13 @@ def ask(ticker: str, request: Request, guard: Guard) -> Reply:
     guard.allow(request.timeout)
 
     def wait(state) -> float:
-        pause = PAUSE * 2 ** min(state.attempt_number - 1, 3)
+        pause = guard.manners.pause * 2 ** min(state.attempt_number - 1, 3)
         pause *= random.uniform(0.75, 1.25)
         return max(pause, state.outcome.exception().after)
 
     def stop(state) -> bool:
         seconds = state.seconds_since_start + state.upcoming_sleep
-        tries = min(TRIES, state.outcome.exception().tries)
+        tries = min(guard.manners.tries, state.outcome.exception().tries)
         return seconds > request.timeout or state.attempt_number >= tries
 
     @tenacity.retry(
@@ -163,7 +162,7 @@ def ask(ticker: str, request: Request, guard: Guard) -> Reply:
 
 
 def side_by_side(
-    work: Callable[[str], list[str]], tickers: list[str]
+    work: Callable[[str], list[str]], tickers: list[str], workers: int
 ) -> tuple[list[threading.Thread], Iterator[tuple]]:
     """Threads at work, and (ticker, what came of it) as each is finished.
 
@@ -193,7 +192,7 @@ def side_by_side(
 
     threads = [
         threading.Thread(target=run, daemon=True)
-        for _ in range(min(WORKERS, len(tickers)))
+        for _ in range(min(workers, len(tickers)))
     ]
     for thread in threads:
         thread.start()

@@ -52,6 +52,20 @@ class Request:
             )
 
 
+@dataclass(frozen=True)
+class Manners:
+    """How Yahoo is asked. Times in seconds."""
+
+    workers: int = 6  # tickers under way at once
+    pace: float = 0.02  # between two requests, whatever the ticker
+    tries: int = 7  # of one ticker, before giving up
+    offline_tries: int = 3  # without a network, patience is no use
+    pause: float = 0.5  # before the second try, doubling up to eightfold
+    chart_time: float = 10  # of a request, or half the time left if more
+    cookie_time: float = 5  # yfinance's first requests; a chart needs none
+    max_bytes: int = 32_000_000  # 60 years of daily bars are 2 MB
+
+
 def normalise(ticker: str) -> str:
     """A ticker as Yahoo writes it, safe as a file name; else Refused."""
     name = ticker.strip().upper()

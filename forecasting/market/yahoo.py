@@ -19,14 +19,15 @@ import yfinance
 from curl_cffi.requests import Session, exceptions
 from yfinance.data import YfData
 
-from forecasting.market.request import Faulty, NoPrices, Refused, brief
+from forecasting.market.request import (
+    Faulty,
+    Manners,
+    NoPrices,
+    Refused,
+    brief,
+)
 
 URL = "https://query2.finance.yahoo.com/v8/finance/chart/"
-PACE = 0.02  # seconds between two requests, whatever the ticker
-CHART_SECONDS = 10  # for one request, or half the time left if that is more
-COOKIE_SECONDS = 5  # yfinance's first requests, which a chart can do without
-MAX_BYTES = 32_000_000  # 60 years of daily bars are 2 MB
-OFFLINE_TRIES = 3  # without a network, patience is no use
 UNKNOWN_OPTION = 48  # what curl_cffi is told by a libcurl not its own
 
 
@@ -40,9 +41,12 @@ class Guard(Session):
     threads share, and so is the guard; the deadline is kept per thread.
     """
 
-    def __init__(self, session: Session | None = None):
+    def __init__(
+        self, session: Session | None = None, manners: Manners | None = None
+    ):
         """Guard a session; None: the one yfinance has."""
         super().__init__()
+        self.manners = manners or Manners()
         inner = session or YfData()._session
         self.inner = getattr(inner, "inner", inner)  # never guard a guard
         self.thread = threading.local()
@@ -58,16 +62,18 @@ class Guard(Session):
         """Send a request: in time, at a polite pace, of bounded size."""
         if url.startswith(URL):
             with self.turn:
-                time.sleep(PACE)
-            response = self._send(method, url, CHART_SECONDS, options)
+                time.sleep(self.manners.pace)
+            limit = self.manners.chart_time
+            response = self._send(method, url, limit, options)
             if response.status_code in (401, 403):
                 self.kept.clear()  # for yfinance fetches a new cookie now
             else:
                 check_status(response)
             return response
         if (method, url) not in self.kept:
+            limit = self.manners.cookie_time
             try:
-                answer = self._send(method, url, COOKIE_SECONDS, options)
+                answer = self._send(method, url, limit, options)
             except exceptions.RequestException as error:
                 answer = error
             self.kept[method, url] = answer
@@ -86,8 +92,8 @@ class Guard(Session):
         def collect(chunk: bytes) -> int:
             nonlocal size
             size += len(chunk)
-            if size > MAX_BYTES:
-                raise Faulty(f"a reply larger than {MAX_BYTES:,} bytes")
+            if size > (most := self.manners.max_bytes):
+                raise Faulty(f"a reply larger than {most:,} bytes")
             chunks.append(chunk)
             return len(chunk)
 
@@ -173,7 +179,8 @@ def fetch(
         code = getattr(error, "code", 0)
         if code in (5, 6, 7):  # no proxy, name, host
             raise Faulty(
-                "cannot reach Yahoo, are you offline?", tries=OFFLINE_TRIES
+                "cannot reach Yahoo, are you offline?",
+                tries=session.manners.offline_tries,
             ) from error
         if code == UNKNOWN_OPTION and "tensorflow" in sys.modules:
             raise Refused(
