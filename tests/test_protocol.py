@@ -18,9 +18,10 @@ from forecasting.__main__ import main, workers
 from forecasting.baselines import BASELINES, EWMA, Drift
 from forecasting.market.prices import to_csv
 from forecasting.protocol import fold_dates, walk_forward
-from forecasting.settings import STUDY
+from forecasting.settings import STUDY, Settings
 from forecasting.windows import fold_origins
 
+TOMORROW = Settings(horizons=1)  # what is tested here needs no other day
 PATIENCE = 120  # seconds for what takes one or two
 FOUR = {name: simulate.garch_walk(800, ord(name)) for name in "ABCD"}
 PAIR = {name: FOUR[name] for name in "AB"}
@@ -30,7 +31,7 @@ class Waiting(Drift):
     """Says that it fits, then waits until its folder holds a file "go"."""
 
     def __init__(self, folder):
-        super().__init__()
+        super().__init__(TOMORROW)
         self.folder = Path(folder)
 
     def fit(self, histories):
@@ -67,6 +68,11 @@ def started(*command, **options):
     finally:
         process.kill()
         process.wait()
+
+
+def walked(models, histories, parts=None):
+    """The verdict on the last year."""
+    return walk_forward(models, histories, 1, [0], TOMORROW, parts=parts)
 
 
 def same(ours, theirs):
@@ -113,8 +119,8 @@ def finished(parts):
 
 def walk(folder):
     """A run of six fits, the last two of which wait."""
-    models = {"EWMA": EWMA(), "Waiting": Waiting(folder)}
-    return walk_forward(models, PAIR, 1, parts=Path(folder, "parts"))
+    models = {"EWMA": EWMA(TOMORROW), "Waiting": Waiting(folder)}
+    return walked(models, PAIR, parts=Path(folder, "parts"))
 
 
 def test_a_killed_run_continues_where_it_was(tmp_path):
@@ -157,9 +163,9 @@ def test_a_killed_command_continues(tmp_path):
 
 def test_other_data_do_not_reuse_finished_fits(tmp_path):
     after = {"A": PAIR["A"].iloc[:-50]}
-    walk_forward({}, {"A": PAIR["A"]}, 1, parts=tmp_path)
-    again = walk_forward({}, after, 1, parts=tmp_path)
-    same(again, walk_forward({}, after, 1))
+    walked({}, {"A": PAIR["A"]}, tmp_path)
+    again = walked({}, after, tmp_path)
+    same(again, walked({}, after))
     assert len(finished(tmp_path)) == 2
 
 
@@ -195,7 +201,7 @@ def test_a_cluster_that_loses_a_worker_finds_what_one_machine_finds(tmp_path):
         def remotely():
             with workers(address):
                 models = {"Waiting": Waiting(tmp_path)}
-                found.append(walk_forward(models, FOUR, 1))
+                found.append(walked(models, FOUR))
 
         thread = threading.Thread(target=remotely)
         thread.start()
@@ -206,7 +212,7 @@ def test_a_cluster_that_loses_a_worker_finds_what_one_machine_finds(tmp_path):
         thread.join(PATIENCE)
         assert len(client.nthreads()) == 1
     (remote,) = found
-    same(remote, walk_forward({"Waiting": Waiting(tmp_path)}, FOUR, 1))
+    same(remote, walked({"Waiting": Waiting(tmp_path)}, FOUR))
 
 
 def test_an_absent_cluster_is_named_in_one_line(tmp_path, capsys):
@@ -222,11 +228,11 @@ def test_an_absent_cluster_is_named_in_one_line(tmp_path, capsys):
 
 def test_the_order_and_number_of_tickers_change_no_baseline():
     """Bit for bit: nothing leaks from one ticker to another's baselines."""
-    models = {name: model() for name, model in BASELINES.items()}
-    alone = walk_forward(models, PAIR, 1).scores
+    models = {name: model(TOMORROW) for name, model in BASELINES.items()}
+    alone = walked(models, PAIR).scores
     more = {"MORE": simulate.ar1_walk(800, seed=9)}
     more |= dict(reversed(PAIR.items()))
-    among = walk_forward(models, more, 1).scores
+    among = walked(models, more).scores
     for ticker in PAIR:
         pd.testing.assert_frame_equal(
             among[among["ticker"] == ticker].reset_index(drop=True),
