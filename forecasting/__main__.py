@@ -11,8 +11,8 @@ import joblib
 import pandas as pd
 
 from forecasting import plots
-from forecasting.baselines import BASELINES
 from forecasting.market.prices import DATA, PriceError, load_directory
+from forecasting.models import BASELINES, NETWORKS, make_model
 from forecasting.protocol import walk_forward
 from forecasting.scores import POOLED
 
@@ -21,7 +21,6 @@ EXAMPLES = """examples:
   python -m forecasting --data data --tickers NVDA TSM --folds 2 --out my.csv
   python -m forecasting --models GARCH LSTM --seeds 3 --jobs 4 --out my.csv
 """
-NETWORKS = ["TextbookLSTM", "LSTM", "BiLSTM"]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -83,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
         histories = load_directory(arguments.data, arguments.tickers)
         with workers(arguments.dask):
             verdict = walk_forward(
-                {name: model(name) for name in arguments.models},
+                {name: make_model(name) for name in arguments.models},
                 histories,
                 arguments.folds,
                 range(arguments.seeds),
@@ -130,19 +129,6 @@ def workers(address: str | None, patience: float = 10) -> Iterator[None]:
         raise OSError(f"--dask {address}: {reason}") from error
     with client, joblib.parallel_config(backend="dask", client=client):
         yield
-
-
-def model(name: str):
-    """A model by its name on the command line."""
-    if name in BASELINES:
-        return BASELINES[name]()
-    # Not above: TensorFlow takes seconds to import, and is not always asked.
-    from forecasting.lstm import LSTMForecaster
-    from forecasting.textbook import TextbookLSTM
-
-    if name == "TextbookLSTM":
-        return TextbookLSTM("close")
-    return LSTMForecaster(bidirectional=name == "BiLSTM")
 
 
 def brief(summary: pd.DataFrame) -> str:

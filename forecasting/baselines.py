@@ -12,12 +12,10 @@ from arch.univariate import GARCH as GJR
 from arch.univariate import ConstantMean, StudentsT
 from scipy import optimize, signal, special
 
-from forecasting.features import log_close
+from forecasting.features import TINY, log_close, premium
 from forecasting.forecast import Forecast, Forecaster
 from forecasting.settings import STUDY, Settings
 from forecasting.windows import make_targets
-
-TINY = 1e-12  # a price that never moved still has a distribution
 
 
 def fit_student_t(sample: np.ndarray) -> tuple[float, float]:
@@ -29,14 +27,21 @@ def fit_student_t(sample: np.ndarray) -> tuple[float, float]:
     squares = sample[np.isfinite(sample)] ** 2 + TINY
     center = np.log(np.median(squares)) / 2 + 0.4  # near the scale sought
 
-    def loss(p: np.ndarray) -> float:
+    def loss(p: np.ndarray) -> tuple[float, list[float]]:
+        """Mean negative log likelihood and its gradient in log parameters."""
         scale, df = np.exp(p)
+        far = squares / (df * scale**2)
+        tails, weight = np.log1p(far).mean(), (far / (1 + far)).mean()
         constant = special.betaln(df / 2, 0.5) + np.log(df) / 2 + p[0]
-        tails = np.log1p(squares / (df * scale**2)).mean()
-        return constant + (df + 1) / 2 * tails
+        slope = special.digamma(df / 2) - special.digamma((df + 1) / 2)
+        slope += 1 / df + tails - (df + 1) / df * weight
+        gradient = [1 - (df + 1) * weight, df / 2 * slope]
+        return constant + (df + 1) / 2 * tails, gradient
 
     bounds = [(center - 10, center + 10), tuple(np.log([2.1, 100]))]
-    best = optimize.minimize(loss, [center, 1.6], bounds=bounds)
+    best = optimize.minimize(
+        loss, [center, 1.6], jac=True, bounds=bounds, tol=1e-9
+    )
     scale, df = np.exp(best.x)
     return scale, df
 
@@ -44,13 +49,15 @@ def fit_student_t(sample: np.ndarray) -> tuple[float, float]:
 class _ScaledStudentT(Forecaster):
     """Student-t around a location, its scale following a volatility.
 
-    Subclasses say where the next h sessions lead and how volatile they look
-    from each row (NaN where it is too early to say); how wide and
-    heavy-tailed the returns are beside that is fitted on the training rows,
-    once per horizon.
+    Subclasses say how volatile the next h sessions look from each row (NaN
+    where it is too early to say); how wide and heavy-tailed the returns are
+    beside that is fitted on the training rows, once per horizon. Models of
+    volatility share one location, ``features.premium``: they differ in their
+    scale only.
     """
 
     def __init__(self, settings: Settings = STUDY) -> None:
+        self.settings = settings
         self.ahead = np.arange(1, settings.horizons + 1)
 
     def fit(self, histories: dict[str, pd.DataFrame]) -> "_ScaledStudentT":
@@ -58,8 +65,9 @@ class _ScaledStudentT(Forecaster):
         (prices,) = histories.values()
         close = log_close(prices)
         self._train(np.diff(close))
-        loc, volatility = self._moments(np.diff(close, prepend=np.nan))
-        residuals = (make_targets(close, len(self.ahead)) - loc) / volatility
+        targets = make_targets(close, len(self.ahead))
+        volatility = self._volatility(np.diff(close, prepend=np.nan))
+        residuals = (targets - self._location(prices)) / volatility
         fits = [fit_student_t(column) for column in residuals.T]
         self.scale, self.df = np.transpose(fits)
         return self
@@ -67,28 +75,42 @@ class _ScaledStudentT(Forecaster):
     def predict(self, prices: pd.DataFrame, origins: np.ndarray) -> Forecast:
         """Forecast from the given rows of ``prices``."""
         prices = prices.iloc[: np.max(origins) + 1]  # nothing later is read
-        returns = np.diff(log_close(prices), prepend=np.nan)
-        shape = (len(returns), len(self.ahead))
-        loc, volatility = self._moments(returns)
+        volatility = self._volatility(
+            np.diff(log_close(prices), prepend=np.nan)
+        )
+        shape = (len(prices), len(self.ahead))
         return Forecast(
-            np.broadcast_to(loc, shape)[origins],
+            np.broadcast_to(self._location(prices), shape)[origins],
             np.broadcast_to(volatility, shape)[origins] * self.scale,
             np.tile(self.df, (len(origins), 1)),
         )
 
     def _train(self, returns: np.ndarray) -> None:
-        """Estimate what ``_moments`` needs from the training returns."""
+        """Estimate what the rest needs from the training returns."""
 
-    def _moments(self, returns: np.ndarray) -> tuple:
-        """Location and volatility, broadcastable to ``(rows, horizons)``."""
-        raise NotImplementedError
+    def _location(self, prices: pd.DataFrame) -> np.ndarray:
+        """Where the next h sessions lead, as log return, ``(rows, H)``."""
+        return location(prices, self.settings)
+
+    def _volatility(self, returns: np.ndarray) -> np.ndarray:
+        """Of the next h sessions, broadcastable to ``(rows, horizons)``."""
+        return np.sqrt(self.ahead)
+
+
+def location(prices: pd.DataFrame, settings: Settings) -> np.ndarray:
+    """Where every model of volatility sees the close h sessions on.
+
+    ``(n, horizons)`` log returns: the premium of shares, nothing else.
+    """
+    ahead = np.arange(1, settings.horizons + 1)
+    return premium(prices, settings.premium)[:, None] * ahead
 
 
 class RandomWalk(_ScaledStudentT):
     """Persistence: the future close is today's, give or take a constant."""
 
-    def _moments(self, returns: np.ndarray) -> tuple:
-        return 0.0, np.sqrt(self.ahead)
+    def _location(self, prices: pd.DataFrame) -> np.ndarray:
+        return np.zeros((1, len(self.ahead)))
 
 
 class Drift(_ScaledStudentT):
@@ -97,41 +119,39 @@ class Drift(_ScaledStudentT):
     def _train(self, returns: np.ndarray) -> None:
         self.mean = returns.mean()
 
-    def _moments(self, returns: np.ndarray) -> tuple:
-        return self.mean * self.ahead, np.sqrt(self.ahead)
+    def _location(self, prices: pd.DataFrame) -> np.ndarray:
+        return self.mean * self.ahead[None]
 
 
 class EWMA(_ScaledStudentT):
-    """A random walk with exponentially weighted volatility, λ = 0.94.
+    """Exponentially weighted volatility, λ = 0.94.
 
     RiskMetrics (J. P. Morgan, 1996): σ²ₜ₊₁ = λ σ²ₜ + (1 − λ) r²ₜ.
     """
 
     DECAY = 0.94
 
-    def _moments(self, returns: np.ndarray) -> tuple:
+    def _volatility(self, returns: np.ndarray) -> np.ndarray:
         squares = pd.Series(returns**2).ewm(alpha=1 - self.DECAY)
         volatility = np.sqrt(squares.mean().to_numpy() + TINY)
-        return 0.0, volatility[:, None] * np.sqrt(self.ahead)
+        return volatility[:, None] * np.sqrt(self.ahead)
 
 
 class Climatology(_ScaledStudentT):
-    """Mean and volatility of the last 250 sessions, carried forward."""
+    """Volatility of the last 250 sessions, carried forward."""
 
-    def _moments(self, returns: np.ndarray) -> tuple:
+    def _volatility(self, returns: np.ndarray) -> np.ndarray:
         year = pd.Series(returns).rolling(250)
         volatility = np.sqrt(year.var().to_numpy() + TINY)
-        mean = year.mean().to_numpy()
-        return mean[:, None] * self.ahead, volatility[:, None] * np.sqrt(
-            self.ahead
-        )
+        return volatility[:, None] * np.sqrt(self.ahead)
 
 
 class GARCH(_ScaledStudentT):
     """GJR-GARCH(1,1) with Student-t innovations and a constant mean.
 
     Glosten, Jagannathan & Runkle (1993), estimated by package arch on the
-    training returns, and again every half year on the rows so far.
+    training returns, and again every half year on the rows so far. Its mean
+    serves to tell shocks from returns; its location is that of all.
     """
 
     REFIT = 126  # sessions
@@ -141,18 +161,18 @@ class GARCH(_ScaledStudentT):
         self.start = np.var(returns) + TINY
         self.params = estimate_garch(returns.tobytes())
 
-    def _moments(self, returns: np.ndarray) -> tuple:
+    def _volatility(self, returns: np.ndarray) -> np.ndarray:
         count = len(self.ahead)
-        loc, variance = garch_moments(returns, self.params, self.start, count)
+        variance = garch_variance(returns, self.params, self.start, count)
         for row in range(self.rows + self.REFIT, len(returns), self.REFIT):
             # Rows from here on know the returns up to this one.
             params = estimate_garch(returns[1 : row + 1].tobytes())
-            new = garch_moments(returns, params, self.start, count)
-            loc[row:], variance[row:] = new[0][row:], new[1][row:]
-        return loc, np.sqrt(variance)
+            later = garch_variance(returns, params, self.start, count)
+            variance[row:] = later[row:]
+        return np.sqrt(variance)
 
 
-@lru_cache(maxsize=256)  # every seed of a network corrects the same GARCH
+@lru_cache(maxsize=256)  # of a stock's test years, most rows are the same
 def estimate_garch(returns: bytes) -> np.ndarray:
     """Parameters μ, ω, α, γ, β of a GJR-GARCH(1,1) with Student-t shocks.
 
@@ -167,13 +187,13 @@ def estimate_garch(returns: bytes) -> np.ndarray:
     return np.array([mu / 100, omega / 1e4, alpha, gamma, beta])
 
 
-def garch_moments(
+def garch_variance(
     returns: np.ndarray, params: np.ndarray, start: float, horizons: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of the next 1 … ``horizons`` sessions' log return.
+) -> np.ndarray:
+    """Variance of the next 1 … ``horizons`` sessions' log return, ``(n, H)``.
 
     ``returns (n,)``, ``params`` μ, ω, α, γ, β of a GJR-GARCH(1,1), ``start``
-    the variance of the first session → two arrays ``(n, horizons)``.
+    the variance of the first session.
     """
     mu, omega, alpha, gamma, beta = params
     shock = np.nan_to_num(returns - mu)
@@ -184,12 +204,4 @@ def garch_moments(
     for _ in range(horizons):
         steps.append(step)
         step = omega + (alpha + gamma / 2 + beta) * step
-    variance = np.cumsum(np.transpose(steps), axis=1) + TINY
-    mean = mu * np.arange(1, horizons + 1)
-    return np.tile(mean, (len(returns), 1)), variance
-
-
-BASELINES = {
-    model.__name__: model
-    for model in (RandomWalk, Drift, EWMA, Climatology, GARCH)
-}
+    return np.cumsum(np.transpose(steps), axis=1) + TINY

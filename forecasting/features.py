@@ -3,8 +3,12 @@
 import numpy as np
 import pandas as pd
 
-HALF_LIVES = (20, 250)  # sessions, of the volatilities a network reads
-FEATURES = 3 + len(HALF_LIVES)
+LATELY = 20  # sessions, half-life of what counts as recent
+SPANS = (1, 5, 22, 66, 250)  # a day, a week, a month, a quarter, a year
+QUARTER = 63  # sessions from one report of earnings to the next
+INPUTS = 2 * 6 + len(SPANS) + 3
+LITTLE = 0.03  # of the scale: a session without a range has a logarithm, too
+TINY = 1e-12  # a price that never moved still has a variance
 
 
 def log_close(prices: pd.DataFrame) -> np.ndarray:
@@ -34,30 +38,98 @@ def session_variance(prices: pd.DataFrame) -> np.ndarray:
     return _gap(prices) ** 2 + garman_klass(prices)
 
 
-def features(prices: pd.DataFrame, expected: np.ndarray) -> np.ndarray:
-    """What a network reads of each session, ``(n, FEATURES)``.
+def recent_volatility(prices: pd.DataFrame) -> np.ndarray:
+    """Standard deviation of a session lately, in log price, ``(n,)``.
 
-    ``expected (n,)``: the scale of the next session's log return as it was
-    forecast at each close. Log return, log range (Garman–Klass) and
-    overnight gap are measured against the scale forecast the day before, so
-    that they look alike for every stock and decade; the last two columns
-    set the volatility of the past month and year against the scale now
-    expected.
+    The root of the exponentially weighted ``session_variance``, half of the
+    weight on the last 20 sessions: the scale that all else is measured in.
     """
-    close = log_close(prices)
-    returns = np.diff(close, prepend=close[0])
-    before = np.concatenate([expected[:1], expected[:-1]])
     variance = pd.Series(session_variance(prices))
-    columns = [
-        np.clip(returns / before, -8, 8),
-        # A range can be zero, so a little is added before the logarithm.
-        np.log(np.sqrt(garman_klass(prices)) / before + 0.03),
-        np.clip(_gap(prices) / before, -8, 8),
-    ]
-    for sessions in HALF_LIVES:
-        past = variance.ewm(halflife=sessions).mean().to_numpy() + 1e-12
-        columns.append(np.clip(np.log(np.sqrt(past) / expected), -3, 3))
-    return np.column_stack(columns)
+    return np.sqrt(variance.ewm(halflife=LATELY).mean().to_numpy() + TINY)
+
+
+def inputs(prices: pd.DataFrame) -> np.ndarray:
+    """What ``Linear`` and the networks read of each session, ``(n, INPUTS)``.
+
+    All are ratios to the recent volatility or to the stock's own past, so
+    that they look alike for every stock and decade:
+
+    - the session: log return, log range (Garman–Klass), overnight gap, size
+      of the return, the return where it is negative (Black 1976: volatility
+      rises with losses), log volume over the mean of its last 60 sessions;
+      each as it is, and as an exponential mean of half-life 4;
+    - log volatility of the last day, week, month, quarter and year (Corsi
+      2009);
+    - the earnings clock: companies report every 63rd session, and their
+      prices jump. How wild were the sessions 63, 126, 189 and 252 before
+      the next day, week and month, against the two months around them? The
+      mean of those that the history has; zero where it has none.
+    """
+    close, now = log_close(prices), recent_volatility(prices)
+    before = np.concatenate([now[:1], now[:-1]])
+    move = np.clip(np.diff(close, prepend=close[0]) / before, -8, 8)
+    session = np.column_stack(
+        [
+            move,
+            # A range can be zero, so a little is added before the logarithm.
+            np.log(np.sqrt(garman_klass(prices)) / before + LITTLE),
+            np.clip(_gap(prices) / before, -8, 8),
+            np.abs(move),
+            np.minimum(move, 0),
+            _volume(prices),
+        ]
+    )
+    smooth = pd.DataFrame(session).ewm(halflife=4).mean().to_numpy()
+    variance = session_variance(prices)
+    past = np.array([mean_of_last(variance, n) for n in SPANS]) / now**2
+    wild = np.log(np.sqrt(variance) / before + LITTLE)
+    clock = _clock(np.clip(wild - mean_of_last(wild, 60), -2, 3))
+    return np.hstack(
+        [session, smooth, np.log(past + TINY / now**2).T / 2, clock]
+    )
+
+
+def premium(prices: pd.DataFrame, annual: float) -> np.ndarray:
+    """Expected log return of a session, as known at each close, ``(n,)``.
+
+    ``annual``: what shares earn in a year of 252 sessions, as a fraction. A
+    history that trades on all seven days of the week is a coin's; one that
+    never had a volume is a currency's or a rate's. They promise nothing: 0.
+    """
+    days = np.eye(7)[prices.index.day_of_week].cumsum(axis=0)
+    coin = days.min(axis=1) > days.sum(axis=1) / 20
+    share = (prices["Volume"].to_numpy().cumsum() > 0) & ~coin
+    return np.where(share, np.log1p(annual) / 252, 0.0)
+
+
+def _clock(wild: np.ndarray) -> np.ndarray:
+    """Mean of what came one to four quarters before what is next, (n, 3)."""
+    total = np.concatenate([[0.0], wild.cumsum()])
+    row = np.arange(len(wild))
+    columns = []
+    # A report may come a day earlier or later than the quarter before.
+    for first, last in [(0, 2), (1, 5), (1, 20)]:
+        start = row + first - QUARTER * np.arange(1, 5)[:, None]
+        end = start + last - first + 1
+        there = start >= 0
+        sums = total[np.maximum(end, 0)] - total[np.maximum(start, 0)]
+        count = np.maximum(there.sum(axis=0), 1) * (last - first + 1)
+        columns.append((sums * there).sum(axis=0) / count)
+    return np.transpose(columns)
+
+
+def _volume(prices: pd.DataFrame) -> np.ndarray:
+    """Log volume over the mean of its last 60 sessions, ``(n,)``."""
+    volume = np.log1p(prices["Volume"].to_numpy(float))
+    return np.clip(volume - mean_of_last(volume, 60), -3, 3)
+
+
+def mean_of_last(values: np.ndarray, sessions: int) -> np.ndarray:
+    """Mean of the last sessions, of fewer at first, ``(n,)``."""
+    rolling = pd.Series(values).rolling(sessions, min_periods=1)
+    mean = rolling.mean().to_numpy()
+    # Rounding may leave a little below zero of a sum of squares.
+    return np.maximum(mean, 0.0) if np.min(values) >= 0 else mean
 
 
 def _gap(prices: pd.DataFrame) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Build, train and run the Keras networks: one way for all of them."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -22,27 +22,21 @@ def build_network(
     features: int,
     outputs: int,
     bidirectional: bool,
-    direct: bool,
 ) -> keras.Model:
     """Windows ``(batch, lookback, features)`` → ``(batch, outputs)``.
 
-    ``direct``: the last session also reaches the output past the LSTM, so
-    that what is linear in it is learnt within a few steps. The output starts
-    at zero: an untrained network has no opinion.
+    The output starts at zero: an untrained network has no opinion.
     """
     window = keras.Input((settings.lookback, features))
     recurrent = keras.layers.LSTM(settings.units)
     if bidirectional:
         recurrent = keras.layers.Bidirectional(recurrent)
-    seen = recurrent(window)
-    if direct:
-        seen = keras.layers.Concatenate()([seen, window[:, -1]])
     dense = keras.layers.Dense(outputs, kernel_initializer="zeros")
-    return keras.Model(window, dense(seen))
+    return keras.Model(window, dense(recurrent(window)))
 
 
 class Network(NamedTuple):
-    """A network by its shape and loss, to be trained again and again.
+    """A network by its shape, to be trained again and again.
 
     XLA takes longer to compile a network than to train it, so all fits of
     one shape in a process share a compilation: ``train`` draws the weights
@@ -53,12 +47,10 @@ class Network(NamedTuple):
     features: int
     outputs: int
     bidirectional: bool
-    direct: bool
-    loss: Callable | str
 
     def build(self) -> keras.Model:
         """The network with weights drawn anew, not compiled."""
-        return build_network(*self[:-1])
+        return build_network(*self)
 
     def train(
         self,
@@ -138,7 +130,7 @@ def _compiled(network: Network) -> tuple[keras.Model, list[np.ndarray]]:
     model = network.build()
     adam = keras.optimizers.Adam(network.settings.learning_rate)
     adam.build(model.trainable_variables)
-    model.compile(adam, network.loss, jit_compile=True)
+    model.compile(adam, "mse", jit_compile=True)
     return model, [variable.numpy() for variable in adam.variables]
 
 

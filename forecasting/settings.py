@@ -21,16 +21,11 @@ class Settings:
     units: int = 32  # of the recurrent layer, in each direction
     batch: int = 256  # windows, at most
     steps: int = 24  # batches in a pass over the training windows, at least
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-5
     epochs: int = 40
     patience: int = 5  # epochs without a lower validation loss
-    # what becomes of GARCH. A mean return is known so badly that zero must
-    # count for something: where annual Sharpe ratios are 0 ± 1, the posterior
-    # mean of n daily returns is n / (n + 252) of their average.
-    prior_days: float = 252
-    # Share of a learnt correction that is applied: the whole of it gains more
-    # on average, but varies so much from day to day that it is less sure.
-    applied: float = 0.5
+    # what shares earn in a year, as every model of volatility assumes
+    premium: float = 0.05
     # rows
     block: int = 252  # sessions of a test fold: one trading year
     validation: float = 0.15  # share of the training part, its last dates

@@ -1,5 +1,7 @@
 """The network of most tutorials: where the close goes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
@@ -10,6 +12,8 @@ from forecasting.forecast import Forecast, Forecaster
 from forecasting.networks import Network
 from forecasting.settings import STUDY, Settings
 from forecasting.windows import learning_rows, make_targets
+
+RATE = 1e-3  # Adam's default, as in most tutorials
 
 
 class TextbookLSTM(Forecaster):
@@ -35,7 +39,10 @@ class TextbookLSTM(Forecaster):
         self.seed = seed
         self.settings = settings
         self.network = Network(
-            settings, 1, settings.horizons, bidirectional, False, "mse"
+            replace(settings, learning_rate=RATE),
+            1,
+            settings.horizons,
+            bidirectional,
         )
 
     def fit(self, histories: dict[str, pd.DataFrame]) -> "TextbookLSTM":

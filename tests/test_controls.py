@@ -7,8 +7,8 @@ nothing to find nothing may be found, and what is there must be.
 import pytest
 import simulate
 
-from forecasting.baselines import BASELINES
 from forecasting.lstm import LSTMForecaster
+from forecasting.models import BASELINES
 from forecasting.protocol import walk_forward
 from forecasting.scores import POOLED
 

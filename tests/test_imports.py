@@ -15,7 +15,7 @@ LAYERS = """
 market.prices market.calendars market.request settings
 market.reply market.yahoo market.validate market.files market.download features
 forecast windows
-backend baselines networks lstm textbook
+backend baselines networks regressions lstm textbook models
 scores significance protocol
 tables plots
 study __main__

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import simulate
 
-from forecasting.baselines import BASELINES, GARCH
+from forecasting.baselines import GARCH
 from forecasting.features import features
 from forecasting.lstm import LSTMForecaster
+from forecasting.models import BASELINES
 from forecasting.protocol import fit_model, fold_dates
 from forecasting.settings import STUDY, Settings
 from forecasting.textbook import TextbookLSTM

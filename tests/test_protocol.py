@@ -15,8 +15,9 @@ import simulate
 from distributed import Client
 
 from forecasting.__main__ import main, workers
-from forecasting.baselines import BASELINES, EWMA, Drift
+from forecasting.baselines import EWMA, Drift
 from forecasting.market.prices import to_csv
+from forecasting.models import BASELINES
 from forecasting.protocol import fold_dates, walk_forward
 from forecasting.settings import STUDY, Settings
 from forecasting.windows import fold_origins

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting import __main__
 from forecasting.market import prices
+from forecasting.models import BASELINES, NETWORKS, make_model
 from forecasting.protocol import Job, fit_predict, fold_dates
 from forecasting.scores import ENSEMBLE
 from forecasting.settings import STUDY
@@ -33,7 +33,7 @@ def recomputed(name, histories, horizon):
     """RMSE and CRPS of a model's first seed on one stock and fold."""
     dates = fold_dates(histories, FOLDS)[FOLD]
     job = Job(name, FOLD, tuple(histories), 0)
-    model = __main__.model(name)
+    model = make_model(name)
     forecast = fit_predict(job, model, histories, dates)[TICKER]
     column = STUDY.reported.index(horizon)
     close = histories[TICKER]["Close"].to_numpy()
@@ -49,7 +49,7 @@ def recomputed(name, histories, horizon):
 
 
 def test_every_cell_is_there_once(committed):
-    models = [*__main__.BASELINES, *__main__.NETWORKS]
+    models = [*BASELINES, *NETWORKS]
     expected = {
         (ticker, model, fold, seed, horizon)
         for ticker in prices.tickers()
@@ -57,7 +57,7 @@ def test_every_cell_is_there_once(committed):
         for fold in range(FOLDS)
         for seed in [
             ENSEMBLE,
-            *map(str, range(SEEDS if model in __main__.NETWORKS else 1)),
+            *map(str, range(SEEDS if model in NETWORKS else 1)),
         ]
         for horizon in STUDY.reported
     }

@@ -1,0 +1,24 @@
+"""Every model of the verdict, by its name."""
+
+from forecasting.baselines import EWMA, GARCH, Climatology, Drift, RandomWalk
+from forecasting.forecast import Forecaster
+from forecasting.regressions import HAR, Linear
+
+BASELINES = {
+    model.__name__: model
+    for model in (RandomWalk, Drift, EWMA, Climatology, GARCH, HAR, Linear)
+}
+NETWORKS = ("TextbookLSTM", "LSTM", "BiLSTM")
+
+
+def make_model(name: str) -> Forecaster:
+    """A model of ``BASELINES`` or ``NETWORKS``, not yet fitted."""
+    if name in BASELINES:
+        return BASELINES[name]()
+    # Not above: TensorFlow takes seconds to import, and is not always asked.
+    from forecasting.lstm import LSTMForecaster
+    from forecasting.textbook import TextbookLSTM
+
+    if name == "TextbookLSTM":
+        return TextbookLSTM("close")
+    return LSTMForecaster(bidirectional=name == "BiLSTM")
