@@ -136,8 +136,8 @@ def _tails(daily: pd.DataFrame, pooled: bool) -> pd.DataFrame:
     """p-values of the breaches of value at risk, by horizon and model.
 
     One session ahead only, as breaches of overlapping horizons depend on
-    each other. So do those of several stocks on one date: pooled, the daily
-    share of breaches is tested, and independence is not.
+    each other. So do those of several stocks on one date: pooled rows test
+    the daily shares of breaches, and not whether days depend on each other.
     """
     rows: dict = {}
     for model in daily[BREACHES[0]][1]:

@@ -351,6 +351,22 @@ def test_the_random_walk_alone_gets_its_summary():
         assert (summary[f"p_{kind}_holm"] == 1).all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_infinite_variance_costs_infinity_and_wins_nothing():
+    class Heavy(Wide):
+        def predict(self, history, origins):
+            wide = super().predict(history, origins)
+            return Forecast(wide.loc, wide.scale, np.full(wide.df.shape, 1.5))
+
+    models = {"Heavy": Heavy(), "Drift": Drift()}
+    summary = walk_forward(models, HISTORIES, 1).summary
+    heavy = summary[summary["model"] == "Heavy"]
+    assert (heavy["qlike"] == np.inf).all() and heavy["mcs_qlike"].isna().all()
+    assert (heavy["p_qlike_holm"] == 1).all()
+    others = summary[summary["model"] != "Heavy"]
+    assert np.isfinite(others[["qlike", "dm_qlike"]]).all(axis=None)
+
+
 def test_two_jobs_find_what_one_finds(verdict):
     again = walk_forward(MODELS, HISTORIES, FOLDS, range(SEEDS), jobs=2)
     pd.testing.assert_frame_equal(again.scores, verdict.scores)

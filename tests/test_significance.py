@@ -245,16 +245,36 @@ def shares(n, tickers, together, seed):
     return (moves < stats.norm.ppf(0.05)).mean(axis=1)
 
 
-def test_coverage_of_many_stocks_is_a_t_test_of_their_daily_share():
+@pytest.mark.parametrize("copies", [1, 2, 7])
+def test_stocks_that_always_fall_together_count_as_one(copies):
+    one = chain(400, 0.05, 0.05, 0)
+    share = np.tile(one[:, None], copies).mean(axis=1)
+    assert daily_coverage(share, 0.03) == pytest.approx(kupiec(one, 0.03))
+
+
+def test_stocks_that_fall_apart_count_as_many():
+    """To within the noise of the correlation that was drawn."""
+    breaches = np.random.default_rng(0).uniform(size=(100_000, 4)) < 0.05
+    found, _ = daily_coverage(breaches.mean(axis=1), 0.047)
+    assert found == pytest.approx(kupiec(breaches.ravel(), 0.047)[0], rel=0.02)
+
+
+def test_coverage_of_many_stocks_counts_what_varies_as_much():
+    """Rao & Scott (1981): the ratio over the design effect."""
     share = shares(500, 4, 0.5, 0)
-    expected = stats.ttest_1samp(share, 0.05)
-    assert daily_coverage(share, 0.05) == pytest.approx(expected)
+    effect = share.var() / (share.mean() * (1 - share.mean()) / 4)
+    hits = round(share.sum() * 4)
+    naive, _ = kupiec(np.arange(2000) < hits, 0.06)
+    statistic, p = daily_coverage(share, 0.06)
+    assert statistic == pytest.approx(naive / effect)
+    assert p == pytest.approx(stats.chi2(1).sf(naive / effect))
+    assert effect > 1.5
 
 
 def test_stocks_that_fall_together_are_not_so_many_trials():
     draws = [shares(1000, 4, 0.8, seed) for seed in range(400)]
     alarms = np.mean([daily_coverage(s, 0.05)[1] < 0.05 for s in draws])
-    assert 0.02 < alarms < 0.09
+    assert 0.02 < alarms < 0.085
     naive = [kupiec(np.arange(4000) < s.sum() * 4, 0.05)[1] for s in draws]
     assert np.mean(np.array(naive) < 0.05) > 0.15
 
@@ -264,3 +284,4 @@ def test_stocks_that_never_breach_count_as_one():
     assert daily_coverage(never, 0.05) == kupiec(never, 0.05)
     assert daily_coverage(never, 0.05)[1] < 0.001
     assert daily_coverage(never + 1, 0.05)[1] < 0.001
+    assert daily_coverage(never + 0.05, 0.05)[1] == pytest.approx(1)
