@@ -69,6 +69,23 @@ class Forecast:
         """
         return scoringrules.crps_t(observed, self.df, self.loc, self.scale)
 
+    def log_score(self, observed: np.ndarray) -> np.ndarray:
+        """Negative log density of what was observed; NaN stays NaN.
+
+        ``observed``: log returns ``(origins, horizons)``. Lower is better
+        (Good 1952); beside the CRPS it is stricter with the tails.
+        """
+        return scoringrules.logs_t(observed, self.df, self.loc, self.scale)
+
+    def variance(self) -> np.ndarray:
+        """Variance of the log return, ``(origins, horizons)``.
+
+        Infinite where df ≤ 2: such tails have no variance to speak of.
+        """
+        excess = np.maximum(self.df - 2, 0)
+        with np.errstate(divide="ignore"):
+            return self.scale**2 * (self.df / excess)
+
     def pit(self, observed: np.ndarray) -> np.ndarray:
         """Probability integral transform: the level of what was observed.
 

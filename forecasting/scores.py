@@ -1,26 +1,41 @@
-"""What forecasts cost: losses by ticker, scores by fold, their summary."""
+"""What forecasts are worth: scores by fold, their summary with its tests."""
 
 from collections.abc import Iterable
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from forecasting.baselines import BASELINES
-from forecasting.features import log_close
-from forecasting.forecast import Forecast
+from forecasting.losses import (
+    ENSEMBLE,
+    INTERVALS,
+    TAILS,
+    Forecasts,
+    losses,
+    ratio,
+)
+from forecasting.models import BASELINES
 from forecasting.settings import STUDY, Settings
-from forecasting.significance import diebold_mariano, holm
-from forecasting.windows import Dates, before, fold_origins, make_targets
+from forecasting.significance import (
+    christoffersen,
+    confidence_set,
+    daily_coverage,
+    diebold_mariano,
+    holm,
+    kupiec,
+)
+from forecasting.windows import Dates
 
-INTERVALS = (50, 80, 95)  # central ones, in percent
-ENSEMBLE = "ensemble"  # its name in the column seed
 POOLED = "pooled"  # its name in the column ticker
 KEYS = ["ticker", "model", "fold", "seed", "horizon"]
 COVERS = [f"cover_{level}" for level in INTERVALS]
-
-# One ticker's forecasts by model, fold and seed.
-Forecasts = dict[tuple[str, int, int], Forecast]
+BREACHES = [f"var_{level}" for level in TAILS]
+QUANTILES = [f"quantile_{level}" for level in TAILS]
+# What each kind of Diebold–Mariano test compares, and against whom: the
+# column that names the rival.
+COMPARED = {"crps": "crps", "qlike": "qlike", "point": "squared"}
+AGAINST = {"crps": "against", "qlike": "against_qlike"}
 
 
 class Verdict(NamedTuple):
@@ -66,67 +81,6 @@ def judge(
     return Verdict(pd.concat(scores, ignore_index=True), _compare(summaries))
 
 
-def losses(
-    prices: pd.DataFrame,
-    splits: list[Dates],
-    forecasts: Forecasts,
-    settings: Settings = STUDY,
-) -> pd.DataFrame:
-    """What each forecast of one ticker cost, a row per origin and horizon.
-
-    A model's seeds also count as one ensemble. ``squared`` and ``absolute``
-    errors of the close are in currency, ``relative`` is the squared error in
-    units of the origin's close, ``scaled`` the absolute error over
-    persistence's mean error on the training rows (Hyndman & Koehler 2006),
-    ``crps`` in log return.
-    """
-    close, horizons = prices["Close"].to_numpy(), settings.reported
-    targets = make_targets(log_close(prices), settings.horizons)
-    targets = targets[:, [h - 1 for h in horizons]]
-    members: dict = {}
-    for (model, fold, seed), forecast in forecasts.items():
-        members.setdefault((model, fold), {})[str(seed)] = forecast
-    frames = []
-    for (model, fold), by_seed in members.items():
-        rows = fold_origins(prices, splits[fold])
-        past = close[: len(before(prices, splits[fold], settings))]
-        naive = [np.abs(past[h:] - past[:-h]).mean() for h in horizons]
-        by_seed = {ENSEMBLE: Forecast.combine([*by_seed.values()])} | by_seed
-        for seed, forecast in by_seed.items():
-            columns = _costs(forecast, close[rows], targets[rows])
-            columns["scaled"] = _ratio(columns["absolute"], np.array(naive))
-            for k, h in enumerate(horizons):
-                frame = pd.DataFrame(
-                    {name: value[:, k] for name, value in columns.items()},
-                    dtype=float,
-                )
-                frame.insert(0, "date", prices.index[rows])
-                label = {"model": model, "fold": fold, "seed": seed}
-                frame = frame.assign(**label, horizon=h)
-                frames.append(frame[np.isfinite(targets[rows, k])])
-    return pd.concat(frames, ignore_index=True)
-
-
-def _costs(
-    forecast: Forecast, close: np.ndarray, observed: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Losses ``(origins, horizons)`` of one forecast, by name."""
-    origin = close[:, None]
-    predicted = forecast.close_quantile(0.5, close) - origin
-    change = origin * np.expm1(observed)
-    error = np.abs(change - predicted)
-    off = np.abs(forecast.pit(observed) - 0.5)
-    return {
-        "squared": error**2,
-        "absolute": error,
-        "relative": (error / origin) ** 2,
-        "crps": forecast.crps(observed),
-        "up": change > 0,
-        # "As today" is no forecast of the direction.
-        "hit": np.where(predicted == 0, np.nan, predicted * change > 0),
-    } | {f"cover_{level}": off <= level / 200 for level in INTERVALS}
-
-
 def _score(ticker: str, table: pd.DataFrame) -> pd.DataFrame:
     """Mean losses of one ticker by model, fold, seed and horizon."""
     groups = table.assign(ticker=ticker).groupby(KEYS, sort=False)
@@ -140,20 +94,18 @@ def _score(ticker: str, table: pd.DataFrame) -> pd.DataFrame:
         "theil_u": _over_walk(rmse),
         "crps": crps,
         "crps_vs_rw": _over_walk(crps),
+        "qlike": mean["qlike"],
+        "log_score": mean["log_score"],
         "hit_rate": mean["hit"],
     }
-    return pd.DataFrame(columns).join(mean[COVERS]).reset_index()
+    out = pd.DataFrame(columns).join(mean[[*COVERS, *BREACHES]])
+    return out.reset_index()
 
 
 def _summarise(
     ticker: str, table: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A ticker's summary by horizon and model, and its tests.
-
-    The tests compare each ensemble's CRPS with that of every baseline (as
-    only all tickers together tell which is the best), and its squared error
-    with RandomWalk's.
-    """
+    """A ticker's summary by horizon and model, and its comparisons."""
     keys = ["horizon", "model"]
     groups = table.groupby([*keys, "seed"], sort=False)
     mean = groups.mean(numeric_only=True)
@@ -166,28 +118,73 @@ def _summarise(
     out = mean.xs(ENSEMBLE, level="seed")
     out = out.join(spread.fillna(0.0).add_suffix("_sd"))
     columns = ["n", "theil_u", "theil_u_sd", "crps", "crps_vs_rw"]
-    columns += ["crps_vs_rw_sd", "hit", "majority_rate", *COVERS]
-    out = out[columns].rename(columns={"hit": "hit_rate"}).reset_index()
+    columns += ["crps_vs_rw_sd", "qlike", "log_score", "hit", "majority_rate"]
+    out = out[[*columns, *COVERS, *BREACHES, *QUANTILES]]
+    daily = table[table["seed"] == ENSEMBLE].pivot(
+        index="date", columns=keys, values=[*COMPARED.values(), *BREACHES]
+    )
+    out = out.join(_tails(daily, ticker == POOLED))
+    if ticker == POOLED:
+        out = out.join(_confidence_sets(daily))
+    out = out.rename(columns={"hit": "hit_rate"}).reset_index()
     out = out.sort_values("horizon", kind="stable", ignore_index=True)
     out.insert(0, "ticker", ticker)
+    return out, _comparisons(daily).assign(ticker=ticker)
 
-    wide = table[table["seed"] == ENSEMBLE].pivot(
-        index="date", columns=keys, values=["squared", "crps"]
-    )
-    tests = []
-    for horizon, model in out[keys].itertuples(index=False):
-        for rival in out["model"].unique():
-            if rival not in BASELINES:
-                continue
-            row = {"horizon": horizon, "model": model, "against": rival}
-            for kind, loss in [("crps", "crps"), ("point", "squared")]:
-                if kind == "point" and rival != "RandomWalk":
-                    continue
-                pair = wide[loss][horizon][[model, rival]].dropna()
-                test = diebold_mariano(*pair.to_numpy().T, horizon)
-                row[f"dm_{kind}"], row[f"p_{kind}"] = test
-            tests.append(row)
-    return out, pd.DataFrame(tests).assign(ticker=ticker)
+
+def _tails(daily: pd.DataFrame, pooled: bool) -> pd.DataFrame:
+    """p-values of the breaches of value at risk, by horizon and model.
+
+    One session ahead only, as breaches of overlapping horizons depend on
+    each other. So do those of several stocks on one date: pooled rows test
+    the daily shares of breaches, and not whether days depend on each other.
+    """
+    rows: dict = {}
+    for model in daily[BREACHES[0]][1]:
+        rows[1, model] = row = {}
+        for name, test in [
+            ("kupiec", daily_coverage if pooled else kupiec),
+            ("christoffersen", None if pooled else christoffersen),
+        ]:
+            for level in TAILS:
+                share = daily[f"var_{level}"][1][model].dropna().to_numpy()
+                p = test(share, level / 100)[1] if test else np.nan
+                row[f"{name}_{level}"] = p
+    return pd.DataFrame(rows).T.rename_axis(["horizon", "model"])
+
+
+def _confidence_sets(daily: pd.DataFrame) -> pd.DataFrame:
+    """p-values of the model confidence sets, by horizon and model."""
+    return pd.DataFrame(
+        {
+            f"mcs_{kind}": pd.concat(
+                {
+                    h: confidence_set(daily[kind][h].dropna(), h)
+                    for h in daily.columns.unique("horizon")
+                }
+            )
+            for kind in AGAINST
+        }
+    ).rename_axis(["horizon", "model"])
+
+
+def _comparisons(daily: pd.DataFrame) -> pd.DataFrame:
+    """Every model against every baseline, by Diebold–Mariano.
+
+    Every one, as only all tickers together tell which is the best.
+    """
+    tests: dict = {}
+    for kind, loss in COMPARED.items():
+        for horizon in daily.columns.unique("horizon"):
+            known = daily[loss][horizon].dropna()
+            cost = {model: known[model].to_numpy() for model in known}
+            for model, rival in product(cost, BASELINES):
+                if rival in cost:
+                    row = tests.setdefault((horizon, model, rival), {})
+                    test = diebold_mariano(cost[model], cost[rival], horizon)
+                    row[f"dm_{kind}"], row[f"p_{kind}"] = test
+    table = pd.DataFrame(tests).T
+    return table.rename_axis(["horizon", "model", "rival"]).reset_index()
 
 
 def _compare(
@@ -195,32 +192,34 @@ def _compare(
 ) -> pd.DataFrame:
     """The summary of all tickers and pooled, with its tests.
 
-    ``against`` is the baseline with the lowest pooled CRPS at that horizon
-    (RandomWalk for a baseline); ``dm_crps`` < 0 means less CRPS than it,
-    ``dm_point`` < 0 less squared error than RandomWalk. The ``p_holm``
-    columns adjust over all tickers × horizons of a model.
+    ``against`` is the baseline with the lowest pooled CRPS at that horizon,
+    ``against_qlike`` the one with the lowest QLIKE (RandomWalk for a
+    baseline). ``dm_crps`` and ``dm_qlike`` < 0 mean a lower loss than its,
+    ``dm_point`` < 0 less squared error than RandomWalk.
+
+    The ``p_…_holm`` columns adjust over a family: of one kind of loss, all
+    models that are no baselines × tickers × horizons. The pooled rows of
+    these models × horizons are a family of their own, and so are the
+    baselines' two; RandomWalk, compared with itself, counts in none.
     """
     out, tests = (
         pd.concat(part, ignore_index=True)
         for part in zip(*summaries, strict=True)
     )
-    baseline = out["model"].isin(BASELINES)
-    best = (
-        out[baseline & (out["ticker"] == POOLED)]
-        .sort_values("crps", kind="stable")
-        .drop_duplicates("horizon")
-        .set_index("horizon")["model"]
-    )
-    rival = out["horizon"].map(best)
-    out["against"] = rival.where(~baseline, "RandomWalk")
+    baseline, pooled = out["model"].isin(BASELINES), out["ticker"] == POOLED
+    family = [baseline, out["model"] == "RandomWalk", pooled]
     keys = ["ticker", "horizon", "model"]
-    crps = tests[[*keys, "against", "dm_crps", "p_crps"]]
-    point = tests.loc[
-        tests["against"] == "RandomWalk", [*keys, "dm_point", "p_point"]
-    ]
-    out = out.merge(crps, on=[*keys, "against"]).merge(point, on=keys)
-    family = [out["model"], out["ticker"] == POOLED]
-    for kind in ("crps", "point"):
+    for kind in COMPARED:
+        out["rival"] = "RandomWalk"
+        if kind in AGAINST:
+            ranked = out[baseline & pooled].sort_values(kind, kind="stable")
+            best = ranked.drop_duplicates("horizon").set_index("horizon")
+            rival = out["horizon"].map(best["model"])
+            out["rival"] = rival.where(~baseline, "RandomWalk")
+            out[AGAINST[kind]] = out["rival"]
+        found = tests[[*keys, "rival", f"dm_{kind}", f"p_{kind}"]]
+        out = out.merge(found, "left").drop(columns="rival")
+    for kind in COMPARED:
         groups = out[f"p_{kind}"].groupby(family, sort=False)
         out[f"p_{kind}_holm"] = groups.transform(holm)
     return out
@@ -231,9 +230,4 @@ def _over_walk(column: pd.Series) -> pd.Series:
     levels = ["model", "seed"]
     walk = column.xs(("RandomWalk", ENSEMBLE), level=levels)
     shared = column.index.droplevel(levels)
-    return _ratio(column, walk.reindex(shared).to_numpy())
-
-
-def _ratio(value, reference):
-    """A quotient; NaN over zero, where a price did not move at all."""
-    return value / np.where(reference == 0, np.nan, reference)
+    return ratio(column, walk.reindex(shared).to_numpy())

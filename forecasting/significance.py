@@ -1,9 +1,9 @@
-"""Is one forecast better than another, or only luckier?"""
+"""Is one forecast better than another, or only luckier? Is it calibrated?"""
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
+from arch.bootstrap import MCS
+from scipy import special, stats
 
 
 def diebold_mariano(
@@ -14,13 +14,17 @@ def diebold_mariano(
     Diebold & Mariano (1995) on two loss series of the same dates, with the
     small-sample correction of Harvey, Leybourne & Newbold (1997, eq. 9).
     Negative: ``loss`` is the lower. Equal series give (0, 1); series whose
-    difference never varies, or too short for the horizon, (NaN, 1).
+    difference never varies, too short for the horizon, or with an infinite
+    loss, (NaN, 1).
 
     The variance gives the first ``horizon`` − 1 autocovariances full weight,
     as overlapping forecasts demand. (statsmodels' test weights them down:
     measured on differences without skill, its 5 % are 12 % at 20 steps.)
     """
-    difference = np.asarray(loss) - np.asarray(rival)
+    loss, rival = np.asarray(loss), np.asarray(rival)
+    if not np.isfinite([loss, rival]).all():
+        return float("nan"), 1.0
+    difference = loss - rival
     if not difference.any():
         return 0.0, 1.0
     n, mean = len(difference), difference.mean()
@@ -40,5 +44,138 @@ def diebold_mariano(
 
 
 def holm(p: pd.Series) -> np.ndarray:
-    """p-values adjusted for their number (Holm 1979)."""
-    return multipletests(p, method="holm")[1]
+    """p-values adjusted for their number (Holm 1979), none of them NaN."""
+    p = np.asarray(p)
+    order = np.argsort(p)
+    steps = p[order] * np.arange(len(p), 0, -1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return adjusted
+
+
+def confidence_set(
+    losses: pd.DataFrame, horizon: int, reps: int = 1000
+) -> pd.Series:
+    """Which models may be the best? p-values ``(models,)``.
+
+    Model confidence set (Hansen, Lunde & Nason 2011, range statistic) of
+    ``losses (dates, models)``: the models with p ≥ 0.10 hold the best one
+    with 90 % confidence. Package arch draws ``reps`` stationary bootstraps,
+    from a fixed seed, of blocks of 2 × ``horizon`` sessions, at least 10, on
+    average: overlapping forecasts depend on each other for ``horizon``
+    sessions, volatility for longer. (Measured on five models of the same
+    skill, 1000 dates, 200 draws: the 10 % of draws that may lack one of them
+    are 12 % at 1 step, 19 % at 5 and 26 % at 20, so far ahead the set is
+    rather too small; with blocks of 10 they were 40 % at 20.)
+
+    A model equal to another shares its p-value; one that costs more by the
+    same amount on every date has 0. NaN where a loss is not finite, and
+    everywhere on fewer dates than two blocks.
+    """
+    block = max(10, 2 * horizon)
+    p = pd.Series(np.nan, losses.columns)
+    finite = losses.loc[:, np.isfinite(losses).all()]
+    if len(losses) < 2 * block or finite.empty:
+        return p
+    # arch divides by the variance of every difference, so those without any
+    # are settled here: each model is put beside the better ones.
+    rounding = 1e-12 * finite.abs().max(axis=None)
+    twins: dict = {}
+    for model in finite.mean().sort_values(kind="stable").index:
+        for better in twins:
+            difference = finite[model] - finite[better]
+            if np.ptp(difference) <= rounding:
+                if difference.mean() <= rounding:
+                    twins[better].append(model)
+                else:
+                    p[model] = 0.0
+                break
+        else:
+            twins[model] = [model]
+    found = pd.Series(1.0, [*twins])
+    if len(twins) > 1:
+        # Nor can arch decide between equal means: ones that hardly differ do.
+        tilted = finite[[*twins]] + rounding * np.arange(len(twins))
+        test = MCS(tilted, size=0.10, reps=reps, block_size=block, seed=0)
+        test.compute()
+        found = test.pvalues["Pvalue"]
+    for model, same in twins.items():
+        p[same] = found[model]
+    return p
+
+
+def kupiec(breaches: np.ndarray, level: float) -> tuple[float, float]:
+    """Is value at risk breached as often as it says? Statistic and p-value.
+
+    Likelihood ratio of unconditional coverage (Kupiec 1995), χ² with one
+    degree of freedom if the ``breaches (n,)``, true or false, are
+    independent with probability ``level``.
+    """
+    n, hits = len(breaches), np.sum(breaches)
+    statistic = 2 * (_likelihood(hits, n) - _likelihood(hits, n, level))
+    return _chi2(statistic, 1)
+
+
+def independence(breaches: np.ndarray) -> tuple[float, float]:
+    """Is a breach as likely after a breach as after none?
+
+    Likelihood ratio of Christoffersen (1998), χ² with one degree of freedom
+    if ``breaches (n,)`` in order of time do not depend on the one before.
+    """
+    before, after = _steps(breaches)
+    parts = [after[before], after[~before]]
+    free = sum(_likelihood(part.sum(), len(part)) for part in parts)
+    statistic = 2 * (free - _likelihood(after.sum(), len(after)))
+    return _chi2(statistic, 1)
+
+
+def christoffersen(breaches: np.ndarray, level: float) -> tuple[float, float]:
+    """Does value at risk hold, and on every day alike?
+
+    Conditional coverage (Christoffersen 1998): ``kupiec`` and
+    ``independence`` in one, χ² with two degrees of freedom. The first day
+    has no day before it and only conditions the others.
+    """
+    _, after = _steps(breaches)
+    statistic = kupiec(after, level)[0] + independence(breaches)[0]
+    return _chi2(statistic, 2)
+
+
+def daily_coverage(share: np.ndarray, level: float) -> tuple[float, float]:
+    """Do many stocks breach their value at risk as often as it says?
+
+    Stocks fall together, so their breaches are fewer trials than they seem:
+    ``kupiec``'s ratio for the number of independent trials whose share would
+    vary as much as the daily ``share (n,)`` does (Rao & Scott 1981). For one
+    stock it is ``kupiec`` itself, and so it is for a share that never varies.
+
+    (Measured on four stocks of correlation 0 to 0.8: over 1000 days its 5 %
+    are 5 to 6 %, where those of ``kupiec`` on all breaches are 7 to 23 %;
+    over 250 days, 5 to 8 % and 7 to 22 %. A t-test of the shares has up to
+    10 % there: a stretch with few breaches also varies little.)
+    """
+    n, mean = len(share), np.mean(share)
+    if np.ptp(share) > 0:
+        n *= mean * (1 - mean) / np.var(share)
+    hits = n * mean
+    statistic = 2 * (_likelihood(hits, n) - _likelihood(hits, n, level))
+    return _chi2(statistic, 1)
+
+
+def _likelihood(hits: float, n: float, p: float | None = None) -> float:
+    """Log likelihood of independent hits; p is their share by default."""
+    if p is None:
+        p = hits / n if n else 0.0
+    return special.xlogy(hits, p) + special.xlog1py(n - hits, -p)
+
+
+def _steps(breaches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The day before, and the day, of each but the first."""
+    breaches = np.asarray(breaches, dtype=bool)
+    return breaches[:-1], breaches[1:]
+
+
+def _chi2(statistic: float, df: int) -> tuple[float, float]:
+    """A likelihood ratio, which rounding may take below zero, and its p."""
+    statistic = max(float(statistic), 0.0)
+    return statistic, float(stats.chi2.sf(statistic, df))

@@ -76,10 +76,27 @@ def test_the_true_forecast_scores_best_on_its_own_samples():
         assert one(loc, scale, 5.0).crps(samples).mean() > best
 
 
+def test_the_log_score_is_minus_the_log_density_of_scipy(forecast):
+    returns = RNG.normal(0, 0.1, SHAPE)
+    t = stats.t(forecast.df, forecast.loc, forecast.scale)
+    np.testing.assert_allclose(forecast.log_score(returns), -t.logpdf(returns))
+
+
+def test_the_variance_is_that_of_scipy(forecast):
+    t = stats.t(forecast.df, forecast.loc, forecast.scale)
+    np.testing.assert_allclose(forecast.variance(), t.var())
+
+
+@pytest.mark.parametrize("df", [0.5, 1.0, 2.0])
+def test_tails_without_a_variance_have_an_infinite_one(df):
+    assert one(0.0, 0.02, df).variance().item() == np.inf
+
+
 def test_an_unknown_outcome_stays_unknown(forecast):
     returns = np.full(SHAPE, np.nan)
     returns[0, 0] = 0.01
-    for score in (forecast.crps(returns), forecast.pit(returns)):
+    for method in (forecast.crps, forecast.log_score, forecast.pit):
+        score = method(returns)
         assert np.isfinite(score[0, 0])
         assert np.isnan(score).sum() == returns.size - 1
 

@@ -16,7 +16,9 @@ market.prices market.calendars market.request settings
 market.reply market.yahoo market.validate market.files market.download features
 forecast windows
 backend baselines networks regressions lstm textbook models
-scores significance protocol
+losses significance
+scores
+protocol
 tables plots
 study __main__
 scraper

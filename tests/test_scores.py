@@ -5,15 +5,24 @@ import pandas as pd
 import pytest
 import scoringrules
 import simulate
+from arch.bootstrap import MCS
 from scipy import stats
 
 from forecasting.baselines import Drift, RandomWalk
+from forecasting.features import session_variance
 from forecasting.forecast import Forecast, Forecaster
+from forecasting.losses import ENSEMBLE, INTERVALS, TAILS, qlike
+from forecasting.models import BASELINES
 from forecasting.protocol import fold_dates, walk_forward
-from forecasting.scores import ENSEMBLE, INTERVALS, POOLED
+from forecasting.scores import KEYS, POOLED
 from forecasting.settings import STUDY
+from forecasting.significance import (
+    christoffersen,
+    daily_coverage,
+    diebold_mariano,
+    kupiec,
+)
 
-KEYS = ["ticker", "model", "fold", "seed", "horizon"]
 HISTORIES = {
     "LONG": simulate.garch_walk(1500, seed=1),
     "LATE": simulate.garch_walk(1300, seed=2),
@@ -41,7 +50,18 @@ class Noisy(Forecaster):
         )
 
 
-MODELS = {"Drift": Drift(), "Noisy": Noisy()}
+class Wide(Forecaster):
+    """A second model that is no baseline, without a seed."""
+
+    def fit(self, histories):
+        return self
+
+    def predict(self, history, origins):
+        steps = np.tile(np.arange(1, STUDY.horizons + 1), (len(origins), 1))
+        return Forecast(0 * steps, 0.03 * np.sqrt(steps), 0 * steps + 5)
+
+
+MODELS = {"Drift": Drift(), "Noisy": Noisy(), "Wide": Wide()}
 FOLDS, SEEDS = 2, 3
 
 
@@ -56,6 +76,7 @@ def loops():
     rows = []
     for ticker, history in HISTORIES.items():
         close = history["Close"].to_numpy()
+        variance = session_variance(history)
         for fold, dates in enumerate(fold_dates(HISTORIES, FOLDS)):
             learnt = history[history.index <= dates.fit_end]
             past = learnt["Close"].to_numpy()
@@ -80,13 +101,16 @@ def loops():
                         origins,
                         close,
                         past,
+                        variance,
                     )
     return pd.DataFrame(rows)
 
 
-def loop(label, forecast, origins, close, past):
+def loop(label, forecast, origins, close, past, variance):
     """One dict per origin and horizon."""
     t_law = stats.t(forecast.df, forecast.loc, forecast.scale)
+    variances = t_law.var()
+    worst = {level: t_law.ppf(level / 100) for level in TAILS}
     bounds = {level: t_law.interval(level / 100) for level in INTERVALS}
     for h in STUDY.reported:
         naive = np.mean(
@@ -112,6 +136,16 @@ def loop(label, forecast, origins, close, past):
                 "crps": scoringrules.crps_t(happened, df, loc, scale),
                 "hit": np.nan if loc == 0 else float(loc * moved > 0),
             }
+            seen = sum(variance[t + 1 : t + h + 1])
+            ratio = seen / variances[k, h - 1]
+            row["qlike"] = ratio - np.log(ratio) - 1
+            density = stats.t.pdf((happened - loc) / scale, df) / scale
+            row["log_score"] = -np.log(density)
+            for level, bound in worst.items():
+                beyond = happened - bound[k, h - 1]
+                row[f"var_{level}"] = float(beyond < 0)
+                weight = level / 100 if beyond > 0 else level / 100 - 1
+                row[f"quantile_{level}"] = weight * beyond
             for level, (low, high) in bounds.items():
                 inside = low[k, h - 1] <= happened <= high[k, h - 1]
                 row[f"cover_{level}"] = float(inside)
@@ -124,9 +158,9 @@ def test_scores_are_those_of_a_loop(verdict, loops):
     assert (actual["n"] == expected.size()).all()
     mean = expected.mean()
     columns = {"mae": "absolute", "mase": "scaled", "crps": "crps"}
-    columns |= {"hit_rate": "hit"} | {
-        f"cover_{c}": f"cover_{c}" for c in INTERVALS
-    }
+    columns |= {"hit_rate": "hit", "qlike": "qlike", "log_score": "log_score"}
+    columns |= {f"cover_{c}": f"cover_{c}" for c in INTERVALS}
+    columns |= {f"var_{c}": f"var_{c}" for c in TAILS}
     for mine, theirs in columns.items():
         np.testing.assert_allclose(actual[mine], mean[theirs], rtol=1e-9)
     rmse = np.sqrt(mean["squared"])
@@ -144,36 +178,135 @@ def test_every_ticker_model_fold_seed_and_horizon_has_one_row(verdict):
     counts = verdict.scores.groupby(KEYS).size()
     assert (counts == 1).all()
     per_fold = len(HISTORIES) * FOLDS * len(STUDY.reported)
-    seeds = 2 * 2 + (SEEDS + 1)  # two baselines, Noisy; ensembles too
+    seeds = 3 * 2 + (SEEDS + 1)  # three without a seed, Noisy; ensembles too
     assert len(counts) == per_fold * seeds
 
 
-def test_the_pooled_summary_averages_losses_date_by_date(verdict, loops):
-    """Both tickers count the same on a date, whatever their currency."""
+TESTS = {"kupiec": kupiec, "christoffersen": christoffersen}
+LOSSES = ["qlike", "log_score"] + [
+    f"{name}_{level}" for name in ("var", "quantile") for level in TAILS
+]
+
+
+@pytest.fixture(scope="module")
+def daily(loops):
+    """The ensembles' losses, averaged over tickers date by date."""
     index = {t: h.index for t, h in HISTORIES.items()}
-    loops = loops.assign(
-        date=[
-            index[ticker][t]
-            for ticker, t in zip(loops["ticker"], loops["origin"], strict=True)
-        ]
-    )
-    chosen = loops[loops["seed"] == ENSEMBLE]
+    dates = [
+        index[ticker][t]
+        for ticker, t in zip(loops["ticker"], loops["origin"], strict=True)
+    ]
+    chosen = loops.assign(date=dates)[loops["seed"] == ENSEMBLE]
+    return chosen.groupby(["horizon", "model", "date"])[
+        ["relative", "crps", *LOSSES]
+    ].mean()
+
+
+def test_the_pooled_summary_averages_losses_date_by_date(verdict, daily):
+    """Both tickers count the same on a date, whatever their currency."""
     summary = verdict.summary.set_index(["ticker", "horizon", "model"])
     for h in STUDY.reported:
-        daily = (
-            chosen[chosen["horizon"] == h]
-            .groupby(["model", "date"])[["relative", "crps"]]
-            .mean()
-        )
-        walk = daily.loc["RandomWalk"]
+        walk = daily.loc[h, "RandomWalk"]
         for name in MODELS:
             row = summary.loc[(POOLED, h, name)]
-            mine = daily.loc[name]
+            mine = daily.loc[h, name]
             assert row["n"] == len(mine)
             theil = np.sqrt(mine["relative"].mean() / walk["relative"].mean())
             assert row["theil_u"] == pytest.approx(theil)
             ratio = mine["crps"].mean() / walk["crps"].mean()
             assert row["crps_vs_rw"] == pytest.approx(ratio)
+            for loss in LOSSES:
+                assert row[loss] == pytest.approx(mine[loss].mean()), loss
+
+
+def test_a_ticker_summary_averages_its_folds(verdict, loops):
+    chosen = loops[loops["seed"] == ENSEMBLE]
+    mean = chosen.groupby(["ticker", "horizon", "model"])[LOSSES].mean()
+    summary = verdict.summary.set_index(["ticker", "horizon", "model"])
+    np.testing.assert_allclose(summary.loc[mean.index, LOSSES], mean)
+
+
+def test_a_session_without_any_range_costs_no_infinity():
+    cost = qlike(np.array([1e-4, 1e-4, np.inf]), np.array([0.0, 1e-4, 1e-4]))
+    assert 10 < cost[0] < 30 and cost[1] == 0 and cost[2] == np.inf
+
+
+def test_qlike_ranks_by_a_noisy_proxy_as_by_the_variance():
+    """Patton (2011): on average, the true variance is forecast best."""
+    proxy = np.random.default_rng(0).chisquare(1, 50_000)
+    best = qlike(np.ones(1), proxy).mean()
+    for wrong in (0.8, 1.25):
+        assert qlike(np.full(1, wrong), proxy).mean() > best
+
+
+def test_each_loss_has_its_own_best_rival(verdict):
+    pooled = verdict.summary[verdict.summary["ticker"] == POOLED]
+    for h, rows in pooled.groupby("horizon"):
+        rivals = rows[rows["model"].isin(BASELINES)].set_index("model")
+        everywhere = verdict.summary[verdict.summary["horizon"] == h]
+        baseline = everywhere["model"].isin(BASELINES)
+        for loss, column in [("crps", "against"), ("qlike", "against_qlike")]:
+            best = rivals[loss].idxmin()
+            assert (everywhere.loc[~baseline, column] == best).all()
+            assert (everywhere.loc[baseline, column] == "RandomWalk").all()
+
+
+def test_each_test_is_against_the_rival_it_names(verdict, loops):
+    chosen = loops[(loops["seed"] == ENSEMBLE) & (loops["ticker"] == "LATE")]
+    wide = chosen.set_index(["horizon", "model", "origin"]).sort_index()
+    rows = verdict.summary[verdict.summary["ticker"] == "LATE"]
+    for row in rows.itertuples():
+        for kind, loss, rival in [
+            ("crps", "crps", row.against),
+            ("qlike", "qlike", row.against_qlike),
+            ("point", "squared", "RandomWalk"),
+        ]:
+            mine, theirs = (
+                wide.loc[(row.horizon, name), loss].to_numpy()
+                for name in (row.model, rival)
+            )
+            expected = diebold_mariano(mine, theirs, row.horizon)
+            found = getattr(row, f"dm_{kind}"), getattr(row, f"p_{kind}")
+            assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_confidence_sets_are_those_of_the_pooled_days(verdict, daily):
+    summary = verdict.summary.set_index(["ticker", "horizon", "model"])
+    summary = summary.sort_index()
+    single = summary.drop(index=POOLED, level="ticker")
+    for loss in ("crps", "qlike"):
+        assert single[f"mcs_{loss}"].isna().all()
+        for h in STUDY.reported:
+            table = daily.loc[h, loss].unstack("model")
+            table = table[table.mean().sort_values().index]
+            block = max(10, 2 * h)
+            test = MCS(table, size=0.1, block_size=block, seed=0)
+            test.compute()
+            found = summary.loc[(POOLED, h), f"mcs_{loss}"]
+            expected = test.pvalues["Pvalue"][found.index]
+            np.testing.assert_allclose(found, expected)
+
+
+def test_breaches_are_tested_one_session_ahead(verdict, loops, daily):
+    chosen = loops[(loops["seed"] == ENSEMBLE) & (loops["horizon"] == 1)]
+    chosen = chosen.set_index(["ticker", "model"])
+    summary = verdict.summary.set_index(["horizon", "ticker", "model"])
+    summary = summary.sort_index()
+    names = [f"kupiec_{level}" for level in TAILS]
+    names += [f"christoffersen_{level}" for level in TAILS]
+    assert summary.loc[[5, 20], names].isna().all(axis=None)
+    assert summary.loc[(1, POOLED), names[2:]].isna().all(axis=None)
+    for level in TAILS:
+        for (ticker, model), row in summary.loc[1].iterrows():
+            if ticker == POOLED:
+                share = daily.loc[(1, model), f"var_{level}"]
+                p = daily_coverage(share.to_numpy(), level / 100)[1]
+                assert row[f"kupiec_{level}"] == pytest.approx(p)
+                continue
+            breaches = chosen.loc[(ticker, model), f"var_{level}"].to_numpy()
+            for name, test in TESTS.items():
+                p = test(breaches, level / 100)[1]
+                assert row[f"{name}_{level}"] == pytest.approx(p)
 
 
 def test_the_spread_over_seeds_is_their_standard_deviation(verdict, loops):
@@ -195,16 +328,44 @@ def test_the_spread_over_seeds_is_their_standard_deviation(verdict, loops):
         assert row["crps_vs_rw_sd"] == pytest.approx(np.std(ratios, ddof=1))
 
 
-def test_holm_spans_tickers_and_horizons_of_a_model(verdict):
+@pytest.mark.parametrize("kind", ["crps", "qlike", "point"])
+@pytest.mark.parametrize("pooled", [True, False])
+@pytest.mark.parametrize("models", [["Noisy", "Wide"], ["Drift"]])
+def test_holm_spans_models_tickers_and_horizons(verdict, kind, pooled, models):
     summary = verdict.summary
     mine = summary[
-        (summary["model"] == "Noisy") & (summary["ticker"] != POOLED)
-    ].sort_values("p_crps")
-    assert len(mine) == len(HISTORIES) * len(STUDY.reported)
+        summary["model"].isin(models)
+        & ((summary["ticker"] == POOLED) == pooled)
+    ].sort_values(f"p_{kind}")
+    tickers = 1 if pooled else len(HISTORIES)
+    assert len(mine) == len(models) * tickers * len(STUDY.reported)
     running = 0.0
-    for rank, row in enumerate(mine.itertuples()):
-        running = max(running, (len(mine) - rank) * row.p_crps)
-        assert row.p_crps_holm == pytest.approx(min(running, 1.0))
+    for rank, (_, row) in enumerate(mine.iterrows()):
+        running = max(running, (len(mine) - rank) * row[f"p_{kind}"])
+        assert row[f"p_{kind}_holm"] == pytest.approx(min(running, 1.0))
+
+
+def test_the_random_walk_alone_gets_its_summary():
+    summary = walk_forward({}, HISTORIES, 1).summary
+    assert (summary["mcs_qlike"].dropna() == 1).all()
+    for kind in ("crps", "qlike", "point"):
+        assert (summary[f"p_{kind}_holm"] == 1).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_infinite_variance_costs_infinity_and_wins_nothing():
+    class Heavy(Wide):
+        def predict(self, history, origins):
+            wide = super().predict(history, origins)
+            return Forecast(wide.loc, wide.scale, np.full(wide.df.shape, 1.5))
+
+    models = {"Heavy": Heavy(), "Drift": Drift()}
+    summary = walk_forward(models, HISTORIES, 1).summary
+    heavy = summary[summary["model"] == "Heavy"]
+    assert (heavy["qlike"] == np.inf).all() and heavy["mcs_qlike"].isna().all()
+    assert (heavy["p_qlike_holm"] == 1).all()
+    others = summary[summary["model"] != "Heavy"]
+    assert np.isfinite(others[["qlike", "dm_qlike"]]).all(axis=None)
 
 
 def test_two_jobs_find_what_one_finds(verdict):
