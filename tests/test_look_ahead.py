@@ -7,7 +7,7 @@ import pytest
 import simulate
 
 from forecasting.baselines import GARCH
-from forecasting.features import features
+from forecasting.features import inputs
 from forecasting.lstm import LSTMForecaster
 from forecasting.models import BASELINES
 from forecasting.protocol import fit_model, fold_dates
@@ -102,16 +102,15 @@ def test_the_last_row_does_change_the_models_that_read_it(model):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("future", ["deleted", "one row kept", *FUTURES])
 def test_no_feature_of_a_session_knows_a_later_one(future):
-    expected = np.full(len(HISTORY), 0.015)
-    known = features(HISTORY, expected)[: ORIGIN + 1]
+    known = inputs(HISTORY)[: ORIGIN + 1]
     history = dict(futures(HISTORY, ORIGIN))[future]
-    other = features(history, expected[: len(history)])[: ORIGIN + 1]
+    other = inputs(history)[: ORIGIN + 1]
     for column in range(known.shape[1]):
         np.testing.assert_array_equal(other[:, column], known[:, column])
 
 
 def test_a_pooled_model_reads_no_ticker_from_the_test_fold_on():
-    """Bit-identical weights, scaler and trust, embargo rows perturbed too.
+    """Bit-identical weights and calibration, embargo rows perturbed too.
 
     Three tickers whose histories begin and end on different dates.
     """
@@ -137,7 +136,8 @@ def test_a_pooled_model_reads_no_ticker_from_the_test_fold_on():
         other = fit_model(LSTMForecaster(settings=BRIEF), perturbed, dates)
         for mine, theirs in zip(other.weights, known.weights, strict=True):
             np.testing.assert_array_equal(mine, theirs)
-        np.testing.assert_array_equal(other.trust, known.trust)
+        np.testing.assert_array_equal(other.scale, known.scale)
+        np.testing.assert_array_equal(other.df, known.df)
         np.testing.assert_array_equal(other.scaler.mean_, known.scaler.mean_)
     earlier = {  # among them the last rows that train
         ticker: changed(

@@ -1,5 +1,6 @@
 """The networks learn what is asked, from the training rows, repeatably."""
 
+import copy
 import hashlib
 import subprocess
 import sys
@@ -11,15 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import simulate
-from scipy import stats
 
-from forecasting import lstm, networks
-from forecasting.baselines import GARCH
+from forecasting import networks
+from forecasting.features import inputs
 from forecasting.lstm import LSTMForecaster
 from forecasting.market.prices import PriceError
+from forecasting.networks import Network
+from forecasting.regressions import Linear, log_variance_ahead
 from forecasting.settings import STUDY, Settings
 from forecasting.textbook import TextbookLSTM
-from forecasting.windows import validation_dates
+from forecasting.windows import learning_rows, validation_dates
 
 TESTS = Path(__file__).resolve().parent
 HISTORY = simulate.garch_walk(700, seed=8)
@@ -119,18 +121,17 @@ def test_the_order_of_tickers_does_not_matter():
         np.testing.assert_array_equal(a, b)
 
 
-def test_an_untrained_network_repeats_garch(model):
-    """Its output is zero; only the mean is trusted less."""
-    untrained = LSTMForecaster(settings=BRIEF)
-    untrained.fit_end, untrained.scaler = model.fit_end, model.scaler
-    untrained.trust = np.ones(STUDY.horizons)
+def test_an_untrained_network_repeats_linear(model):
+    """Its output is zero."""
+    untrained = copy.copy(model)
     untrained.weights = model.network.build().get_weights()
-    mine = untrained.predict(HISTORY, ORIGINS)
-    garch = GARCH().fit({"S": HISTORY[:LEARNT]}).predict(HISTORY, ORIGINS)
-    np.testing.assert_allclose(mine.scale, garch.scale)
-    np.testing.assert_allclose(mine.df, garch.df)
-    assert (np.abs(mine.loc) <= np.abs(garch.loc)).all()
-    assert (mine.loc * garch.loc >= 0).all()
+    linear = Linear().fit({"S": HISTORY[:LEARNT]})
+    np.testing.assert_allclose(
+        untrained.log_variance(HISTORY, ORIGINS),
+        linear.log_variance(HISTORY, ORIGINS),
+    )
+    trained = model.log_variance(HISTORY, ORIGINS)
+    assert not np.allclose(trained, linear.log_variance(HISTORY, ORIGINS))
 
 
 def test_scalers_saw_the_training_rows_only():
@@ -145,15 +146,13 @@ def test_scalers_saw_the_training_rows_only():
     assert close.data_min_ == past["Close"].min()
     assert close.data_max_ == past["Close"].max()
     pooled = LSTMForecaster(settings=BRIEF).fit({"S": HISTORY[:LEARNT]}).scaler
-    base = (
-        GARCH().fit({"S": past}).predict(HISTORY[:LEARNT], np.arange(LEARNT))
-    )
-    read = lstm.features(HISTORY[:LEARNT], base.scale[:, 0])
+    read = inputs(HISTORY[:LEARNT])
     ends = [
         t for t in range(STUDY.first, LEARNT) if t + STUDY.horizons < len(past)
     ]
-    np.testing.assert_allclose(pooled.mean_, read[ends].mean(axis=0))
-    np.testing.assert_allclose(pooled.scale_, read[ends].std(axis=0))
+    mean, std = read[ends].mean(axis=0), read[ends].std(axis=0)
+    np.testing.assert_allclose(pooled.mean_, mean, rtol=1e-5)
+    np.testing.assert_allclose(pooled.scale_, std, rtol=1e-5)
 
 
 def test_batches_pair_each_window_with_its_own_target():
@@ -190,76 +189,31 @@ def test_fewer_windows_than_a_batch_are_one_batch():
     np.testing.assert_array_equal(batch[1][:, 0], np.arange(80, 90))
 
 
-def test_the_loss_is_two_likelihoods_of_scipy():
-    """Student-t for the return, a Gaussian of the ranged variance: up to
-    constants, so differences of losses are compared."""
-    rng = np.random.default_rng(0)
-    shape = (7, STUDY.horizons)
-    moved, loc = rng.normal(size=shape), rng.normal(0, 0.2, shape)
-    ranged, df = rng.uniform(0.1, 3, shape), rng.uniform(2.5, 30, shape)
-    log_scale = rng.normal(0, 0.3, shape)
+def test_a_network_learns_what_linear_leaves():
+    """Of the training rows, in standard deviations, crashes cut off."""
+    given = {}
 
-    def cost(loc, log_scale):
-        scale = np.exp(log_scale)
-        student_t = stats.t(df, loc, scale).logpdf(moved)
-        gaussian = stats.norm(0, scale).logpdf(np.sqrt(ranged))
-        price = lstm.STUBBORNNESS * loc**2
-        return (price - student_t - gaussian).mean(axis=1)
+    class Watched(Network):
+        def train(self, rows, targets, training, validation, seed):
+            given.update(targets=targets, rows=training)
+            return self.build().get_weights()
 
-    def loss(*output):
-        truth = np.hstack([moved, ranged, df])
-        return lstm.correction_loss(truth, np.hstack(output)).numpy()
-
-    zero = np.zeros(shape)
-    expected = cost(loc, log_scale) - cost(zero, zero)
-    got = loss(loc, log_scale) - loss(zero, zero)
-    np.testing.assert_allclose(got, expected, rtol=1e-5)
-
-
-def test_ranges_are_learnt_as_one_on_average():
-    """Whatever their bias against close-to-close variance."""
-    base = GARCH().fit({"S": HISTORY}).predict(HISTORY, np.arange(690))
-    learnt = np.arange(STUDY.first, 600)
-    wide = HISTORY.assign(High=HISTORY["High"] * 1.01)
-    for history in (HISTORY, wide, HISTORY * 0 + 25.0):
-        targets = LSTMForecaster()._targets(history[:690], base, learnt)
-        ranged = np.split(targets, 3, axis=1)[1]
-        np.testing.assert_allclose(ranged[learnt].mean(axis=0), 1)
-
-
-def test_trust_finds_the_slope_and_gives_noise_nothing():
-    rng = np.random.default_rng(0)
-    called = rng.normal(0, 0.1, (2000, STUDY.horizons))
-    noise = rng.normal(size=(2000, STUDY.horizons))
-    dates = np.arange(2000)
-    assert (lstm.trust(called, noise, dates) == 0).mean() > 0.95
-    assert (lstm.trust(called, noise - 3 * called, dates) == 0).all()
-    followed = lstm.trust(called, 0.1 * noise + 3 * called, dates)
-    np.testing.assert_allclose(followed, 3, rtol=0.05)
-    assert (lstm.trust(0 * called, noise, dates) == 0).all()
-    assert (lstm.trust(called, 3 * called, np.zeros(2000)) == 0).all()
-
-
-def test_trust_counts_stocks_that_move_together_once():
-    """Twenty copies of one stock's half year prove no more than it does."""
-    rng = np.random.default_rng(1)
-    dates = np.tile(np.arange(130), 20)
-    shape = (200, 130 + STUDY.horizons, 1)
-    steps = rng.normal(size=shape).cumsum(axis=1)
-    trusted = 0
-    for walk in steps:
-        called = np.full(
-            (130, STUDY.horizons), 0.1
-        )  # always up, as in a bubble
-        moved = np.column_stack(
-            [
-                (walk[h : 130 + h] - walk[:130]) / h**0.5
-                for h in range(1, STUDY.horizons + 1)
-            ]
-        )
-        copies = np.tile(called, (20, 1)), np.tile(moved, (20, 1))
-        trusted += (lstm.trust(*copies, dates) > 0).any()
-    assert trusted / len(steps) < 0.02
+    model = LSTMForecaster()
+    model.network = Watched(*model.network)
+    model.fit({"S": HISTORY})
+    (learning,) = learning_rows({"S": HISTORY}).values()
+    linear = Linear().fit({"S": HISTORY[: learning.past]})
+    every = np.arange(len(HISTORY))
+    missed = log_variance_ahead(HISTORY, STUDY.horizons)
+    missed -= linear.log_variance(HISTORY, every)
+    unit = missed[learning.training].std(axis=0)
+    np.testing.assert_array_equal(given["rows"], learning.training)
+    np.testing.assert_allclose(
+        given["targets"][learning.training],
+        np.clip(missed / unit, -4, 4)[learning.training],
+        rtol=1e-4,
+        atol=1e-5,
+    )
 
 
 def test_too_few_rows_to_learn_from_are_refused():

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting import __main__, protocol
-from forecasting.features import features, garman_klass, session_variance
+from forecasting.features import garman_klass, inputs, session_variance
 from forecasting.market import prices
 from forecasting.market.prices import PriceError
 
@@ -307,20 +307,18 @@ def test_garman_klass_finds_the_variance_of_a_day():
 
 
 @given(st.floats(1e-3, 1e5), st.integers(0, 10))
-def test_features_are_finite_and_know_no_currency(factor, seed):
+def test_inputs_are_finite_and_know_no_currency(factor, seed):
     history = simulate.garch_walk(80, seed)
-    expected = np.full(80, 0.02)
-    here = features(history, expected)
+    here = inputs(history)
     assert np.isfinite(here).all()
     scaled = history.assign(
         **{c: history[c] * factor for c in ("Open", "High", "Low", "Close")}
     )
-    np.testing.assert_allclose(features(scaled, expected), here, atol=1e-6)
+    np.testing.assert_allclose(inputs(scaled), here, atol=1e-6)
 
 
-def test_features_of_a_price_that_never_moves_are_finite():
-    flat = HISTORY * 0 + 25.0
-    assert np.isfinite(features(flat, np.full(len(flat), 1e-6))).all()
+def test_inputs_of_a_price_that_never_moves_are_finite():
+    assert np.isfinite(inputs(HISTORY * 0 + 25.0)).all()
 
 
 def test_session_variance_is_the_variance_of_the_path():
