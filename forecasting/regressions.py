@@ -133,7 +133,8 @@ class _Regression(VarianceForecaster):
     ) -> np.ndarray:
         """Forecast of ``log_variance_ahead`` from some rows, (rows, H)."""
         found = self.model.predict(self._read(prices)[rows])
-        return found + self._level(prices)[rows]
+        # scikit-learn has no second axis where there is one horizon.
+        return found.reshape(len(rows), -1) + self._level(prices)[rows]
 
     def _level(self, prices: pd.DataFrame) -> np.ndarray:
         """What the regression is relative to, broadcastable to (n, H)."""
