@@ -21,6 +21,7 @@ from forecasting.forecast import Forecast
 from forecasting.lstm import LSTMForecaster
 from forecasting.market.prices import DATA, load_directory
 from forecasting.protocol import fit_predict, fold_dates, plan
+from forecasting.regressions import HAR, Linear
 from forecasting.scores import POOLED, judge
 from forecasting.settings import STUDY
 from forecasting.textbook import TextbookLSTM
@@ -31,6 +32,8 @@ MODELS = {
     "RandomWalk": RandomWalk(),
     "Drift": Drift(),
     "GARCH": GARCH(),
+    "HAR": HAR(),
+    "Linear": Linear(),
     "textbook LSTM (price)": TextbookLSTM("close"),
     "LSTM": LSTMForecaster(),
     "BiLSTM": LSTMForecaster(bidirectional=True),
