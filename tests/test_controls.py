@@ -10,7 +10,10 @@ import simulate
 from forecasting.lstm import LSTMForecaster
 from forecasting.models import BASELINES
 from forecasting.protocol import walk_forward
+from forecasting.regressions import HAR, Linear
 from forecasting.scores import POOLED
+from forecasting.settings import Settings
+from forecasting.textbook import TextbookLSTM
 
 
 def pooled(simulated, models):
@@ -63,11 +66,33 @@ def test_the_networks_point_does_not_win_where_only_volatility_clusters(
     assert not (won & (lstm["p_point_holm"] < 0.05)).any()
 
 
-def test_the_networks_point_wins_where_returns_repeat():
+def test_the_point_of_a_network_on_returns_wins_where_returns_repeat():
     """AR(1) with φ = 0.3: the best possible Theil's U is √(1 − φ²) ≈ 0.95."""
-    lstm = pooled(simulate.ar1_walk, {"LSTM": LSTMForecaster()}).loc["LSTM"]
-    tomorrow = lstm.loc[1]
-    assert 0.93 < tomorrow["theil_u"] < 0.985
-    assert tomorrow["dm_point"] < 0
-    assert tomorrow["p_point_holm"] < 0.05
-    assert (lstm["theil_u"] < 1.02).all()
+    tomorrow = Settings(horizons=1)
+    model = TextbookLSTM("return", settings=tomorrow)
+    histories = {f"S{seed}": simulate.ar1_walk(3000, seed) for seed in (0, 1)}
+    summary = walk_forward(
+        {"LSTM": model}, histories, folds=1, seeds=[0], settings=tomorrow
+    ).summary
+    row = summary[summary["ticker"] == POOLED].set_index("model").loc["LSTM"]
+    assert 0.92 < row["theil_u"] < 0.985
+    assert row["dm_point"] < 0
+    assert row["p_point_holm"] < 0.05
+
+
+def test_a_memory_of_quarters_wins_where_volatility_jumps_every_quarter():
+    """HAR forgets after 66 sessions; Linear and the network do not."""
+    models = {"HAR": HAR(), "Linear": Linear(), "LSTM": LSTMForecaster()}
+    tomorrow = pooled(simulate.quarterly_walk, models).xs(1, level="horizon")
+    for name in ("Linear", "LSTM"):
+        # Four days in 252 jump: QLIKE sees them, CRPS hardly does.
+        assert tomorrow["qlike"][name] < 0.95 * tomorrow["qlike"]["HAR"]
+
+
+def test_no_network_beats_linear_where_the_world_is_linear():
+    models = {"Linear": Linear(), "LSTM": LSTMForecaster()}
+    lstm = pooled(simulate.log_linear_walk, models).loc["LSTM"].loc[[1, 5]]
+    assert (lstm["against"] == "Linear").all()
+    for kind in ("crps", "qlike"):
+        won = lstm[f"dm_{kind}"] < 0
+        assert not (won & (lstm[f"p_{kind}_holm"] < 0.05)).any()
