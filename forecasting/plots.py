@@ -151,7 +151,7 @@ def verdict(summary: pd.DataFrame) -> Figure:
     axes[0].legend(title="sessions", loc="upper right")
     axes[1].set_xlabel("CRPS / random walk's CRPS")
     axes[1].set_title("How far may it move?")
-    axes[1].set_xlim(pooled["crps_vs_rw"].min() - 0.01, 1.07)
+    axes[1].set_xlim(pooled["crps_vs_rw"].min() - 0.005, 1.02)
     for ax in axes:
         ax.axvline(1, **STYLES["persistence"])
     caption(

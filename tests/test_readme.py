@@ -22,13 +22,16 @@ COLUMNS = {
     "CRPS 1": ("crps_vs_rw", 1),
     "CRPS 5": ("crps_vs_rw", 5),
     "CRPS 20": ("crps_vs_rw", 20),
+    "QLIKE 1": ("qlike", 1),
 }
 LABELS = {
     "as today (random walk)": "RandomWalk",
     "random walk with drift": "Drift",
     "EWMA volatility": "EWMA",
-    "250-session climatology": "Climatology",
+    "250-session volatility": "Climatology",
     "GARCH": "GARCH",
+    "HAR on the sessions' ranges": "HAR",
+    "linear, on what the LSTM reads": "Linear",
     "textbook LSTM on prices": "TextbookLSTM",
     "LSTM": "LSTM",
     "BiLSTM": "BiLSTM",
@@ -89,15 +92,29 @@ def test_every_file_named_exists():
 def test_the_verdict_in_words_is_the_verdict_in_numbers():
     rows = pooled()
     lstm = [rows.loc[("LSTM", h)] for h in (1, 5, 20)]
-    assert {row["against"] for row in lstm} == {"GARCH"}
-    assert all(row["dm_crps"] < 0 for row in lstm)
-    p_values = [lstm[0]["p_point_holm"], *(row["p_crps_holm"] for row in lstm)]
-    assert re.findall(r"p [=<] 0\.\d+", TEXT) == [
+    linear = [rows.loc[("Linear", h)] for h in (1, 5, 20)]
+    assert {row["against"] for row in lstm} == {"Linear"}
+    p_values = [*(row["p_crps_holm"] for row in lstm), lstm[0]["p_point_holm"]]
+    assert re.findall(r"p [=<] \d\.\d+", TEXT) == [
         "p < 0.001" if p < 0.001 else f"p = {p:.3f}" for p in p_values
     ]
-    networks = rows.loc[["LSTM", "BiLSTM", "TextbookLSTM"]]
-    gained = (networks["dm_point"] < 0) & (networks["p_point_holm"] < 0.05)
-    assert not gained.any()
+    assert min(p_values[:3]) > 0.05
+    crps = rows["crps"].unstack("model")
+    assert (crps.idxmin(axis=1) == "LSTM").all()
+    gains = 100 * (1 - crps.div(crps["Linear"], axis=0)["LSTM"])
+    assert re.findall(r"by (0\.\d\d) to (0\.\d\d) %", TEXT) == [
+        (f"{gains.min():.2f}", f"{gains.max():.2f}")
+    ]
+    gains = 100 * (1 - crps.div(crps["GARCH"], axis=0)["Linear"])
+    assert re.findall(r"(0\.\d) to (1\.\d) % on GARCH", TEXT) == [
+        (f"{gains.min():.1f}", f"{gains.max():.1f}")
+    ]
+    kept = [row["mcs_crps"] >= 0.1 for row in linear]
+    assert kept == [False, False, True]
+    (said,) = re.findall(r"today\" by (0\.\d) %", TEXT)
+    assert said == f"{100 * (1 - lstm[0]['theil_u']):.1f}"
+    textbook = rows.loc["TextbookLSTM"]
+    assert (textbook["theil_u"] > 2).all()
 
 
 def test_the_wheel_asks_for_what_requirements_pin():

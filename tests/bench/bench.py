@@ -21,6 +21,7 @@ PAGES = {  # where a part's table stands
     "growth": PAGE,
     "skill": PAGE,
     "choices": HERE.parents[1] / "results" / "README.md",
+    "elsewhere": HERE.parents[1] / "results" / "README.md",
 }
 
 

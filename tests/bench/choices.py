@@ -46,8 +46,14 @@ def main(models=MODELS, seeds=SEEDS):
     end = fold_dates(prices, FOLDS)[0].fit_end
     prices = {ticker: p.loc[:end] for ticker, p in prices.items()}
     models = {"Linear": Linear()} | models
-    summary = walk_forward(models, prices, FOLDS, range(seeds), jobs=-1)
-    summary = summary.summary
+    verdict = walk_forward(models, prices, FOLDS, range(seeds), jobs=-1)
+    print(compared(verdict.summary, models))
+    start = fold_dates(prices, FOLDS)[0].test_start
+    print(f"\nTest years {start.date()} to {end.date()}, {seeds} seeds.")
+
+
+def compared(summary, models):
+    """The pooled rows of a summary beside those of Linear, as a table."""
     pooled = summary[summary["ticker"] == POOLED].set_index("model")
     linear = pooled.loc["Linear"]
     rows = []
@@ -59,12 +65,9 @@ def main(models=MODELS, seeds=SEEDS):
             + [*map("{:+.2%}".format, change)]
             + [*map("{:.3f}".format, mine["qlike"])]
         )
-    ahead = [
-        f"{k} {h}" for k in ("CRPS", "Δ", "QLIKE") for h in STUDY.reported
-    ]
-    print(table(["Model", *ahead], rows))
-    start = fold_dates(prices, FOLDS)[0].test_start
-    print(f"\nTest years {start.date()} to {end.date()}, {seeds} seeds.")
+    kinds = ("CRPS", "Δ", "QLIKE")
+    ahead = [f"{kind} {h}" for kind in kinds for h in STUDY.reported]
+    return table(["Model", *ahead], rows)
 
 
 if __name__ == "__main__":
