@@ -136,7 +136,7 @@ def brief(summary: pd.DataFrame) -> str:
     table = summary[summary["ticker"] == POOLED].set_index(
         ["horizon", "model"]
     )
-    columns = ["theil_u", "crps_vs_rw", "crps_vs_rw_sd", "cover_50"]
+    columns = ["theil_u", "crps_vs_rw", "qlike", "cover_50"]
     columns += ["cover_80", "cover_95", "against", "dm_crps", "p_crps"]
     return table[columns].round(4).to_string()
 

@@ -62,8 +62,8 @@ def inputs(prices: pd.DataFrame) -> np.ndarray:
       2009);
     - the earnings clock: companies report every 63rd session, and their
       prices jump. How wild were the sessions 63, 126, 189 and 252 before
-      the next day, week and month, against the two months around them? The
-      mean of those that the history has; zero where it has none.
+      the next day, week and month, against the 60 sessions that led there?
+      The mean of those that the history has; zero where it has none.
     """
     close, now = log_close(prices), recent_volatility(prices)
     before = np.concatenate([now[:1], now[:-1]])
@@ -81,12 +81,12 @@ def inputs(prices: pd.DataFrame) -> np.ndarray:
     )
     smooth = pd.DataFrame(session).ewm(halflife=4).mean().to_numpy()
     variance = session_variance(prices)
-    past = np.array([mean_of_last(variance, n) for n in SPANS]) / now**2
+    past = [mean_of_last(variance, n) for n in SPANS]
+    # Rounding may leave a little less than nothing of a sum of squares.
+    past = (np.maximum(past, 0) + TINY) / now**2
     wild = np.log(np.sqrt(variance) / before + LITTLE)
     clock = _clock(np.clip(wild - mean_of_last(wild, 60), -2, 3))
-    return np.hstack(
-        [session, smooth, np.log(past + TINY / now**2).T / 2, clock]
-    )
+    return np.hstack([session, smooth, np.log(past).T / 2, clock])
 
 
 def premium(prices: pd.DataFrame, annual: float) -> np.ndarray:
@@ -100,6 +100,12 @@ def premium(prices: pd.DataFrame, annual: float) -> np.ndarray:
     coin = days.min(axis=1) > days.sum(axis=1) / 20
     share = (prices["Volume"].to_numpy().cumsum() > 0) & ~coin
     return np.where(share, np.log1p(annual) / 252, 0.0)
+
+
+def mean_of_last(values: np.ndarray, sessions: int) -> np.ndarray:
+    """Mean of the last sessions, of fewer at first, ``(n,)``."""
+    rolling = pd.Series(values).rolling(sessions, min_periods=1)
+    return rolling.mean().to_numpy()
 
 
 def _clock(wild: np.ndarray) -> np.ndarray:
@@ -122,14 +128,6 @@ def _volume(prices: pd.DataFrame) -> np.ndarray:
     """Log volume over the mean of its last 60 sessions, ``(n,)``."""
     volume = np.log1p(prices["Volume"].to_numpy(float))
     return np.clip(volume - mean_of_last(volume, 60), -3, 3)
-
-
-def mean_of_last(values: np.ndarray, sessions: int) -> np.ndarray:
-    """Mean of the last sessions, of fewer at first, ``(n,)``."""
-    rolling = pd.Series(values).rolling(sessions, min_periods=1)
-    mean = rolling.mean().to_numpy()
-    # Rounding may leave a little below zero of a sum of squares.
-    return np.maximum(mean, 0.0) if np.min(values) >= 0 else mean
 
 
 def _gap(prices: pd.DataFrame) -> np.ndarray:

@@ -117,6 +117,22 @@ def test_the_verdict_in_words_is_the_verdict_in_numbers():
     assert (textbook["theil_u"] > 2).all()
 
 
+def test_the_gains_by_stock_are_those_of_the_verdict():
+    page = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    summary = pd.read_csv(ROOT / "results" / "verdict-summary.csv")
+    rows = summary.set_index(["ticker", "model", "horizon"]).sort_index()
+    found = re.findall(r"(?m)^\| ([A-Z]+) \| ([-+]\d.*) \|$", page)
+    assert [ticker for ticker, _ in found] == ["AAPL", "GOOG", "IBM", "MSFT"]
+    for ticker, said in found:
+        cells = []
+        for h in (1, 5, 20):
+            lstm = rows.loc[ticker, "LSTM", h]
+            assert lstm["against"] == "Linear"
+            gain = lstm["crps"] / rows.loc[ticker, "Linear", h]["crps"] - 1
+            cells += [f"{100 * gain:+.2f} %", f"{lstm['p_crps_holm']:.3f}"]
+        assert said.split(" | ") == cells
+
+
 def test_the_wheel_asks_for_what_requirements_pin():
     """And for everything that the package imports."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
