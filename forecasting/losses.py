@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from forecasting.features import log_close, session_variance
+from forecasting.features import TINY, log_close, session_variance
 from forecasting.forecast import Forecast
 from forecasting.settings import STUDY, Settings
 from forecasting.windows import Dates, before, fold_origins, make_targets
@@ -100,7 +100,7 @@ def qlike(forecast: np.ndarray, observed: np.ndarray) -> np.ndarray:
     infinite for an infinite f. y counts as 1e-12 (a move of 0.0001 %) at
     least: a session without any range would cost every model infinity.
     """
-    observed = np.maximum(observed, 1e-12)
+    observed = np.maximum(observed, TINY)
     return observed / forecast + np.log(forecast / observed) - 1
 
 

@@ -39,11 +39,12 @@ class LSTMForecaster(VarianceForecaster):
             settings, INPUTS, settings.horizons, bidirectional
         )
 
-    def _learn(self, histories: dict[str, pd.DataFrame]) -> None:
+    def learn(self, histories: dict[str, pd.DataFrame]) -> "LSTMForecaster":
+        """Train the network on what ``Linear`` leaves; fit ``Linear``."""
         learning = learning_rows(histories, self.settings)
         # What a regression leaves of rows it was fitted on is no measure of
         # what it misses, so the one to learn from saw no validation row.
-        early = Linear(self.settings).fit(
+        early = Linear(self.settings).learn(
             {t: prices[: learning[t].past] for t, prices in histories.items()}
         )
         rows, missed, training, validation = [], [], [], []
@@ -69,7 +70,8 @@ class LSTMForecaster(VarianceForecaster):
             np.concatenate(validation),
             self.seed,
         )
-        self.linear = Linear(self.settings).fit(histories)
+        self.linear = Linear(self.settings).learn(histories)
+        return self
 
     def log_variance(
         self, prices: pd.DataFrame, rows: np.ndarray

@@ -65,7 +65,7 @@ class VarianceForecaster(Forecaster):
                 raise PriceError(
                     f"{ticker}: {len(prices)} rows are too few to learn from"
                 )
-        self._learn(histories)
+        self.learn(histories)
         moves = [
             self._moves(prices) / self.spread(prices)
             for prices in histories.values()
@@ -105,8 +105,13 @@ class VarianceForecaster(Forecaster):
             self.settings.first, len(past) - self.settings.horizons
         )
 
-    def _learn(self, histories: dict[str, pd.DataFrame]) -> None:
-        """Estimate what ``log_variance`` needs from the training rows."""
+    def learn(
+        self, histories: dict[str, pd.DataFrame]
+    ) -> "VarianceForecaster":
+        """Estimate what ``log_variance`` needs from the training rows.
+
+        The first half of ``fit``: enough for one who needs no distribution.
+        """
         raise NotImplementedError
 
     def log_variance(
@@ -119,7 +124,8 @@ class VarianceForecaster(Forecaster):
 class _Regression(VarianceForecaster):
     """One linear regression for all tickers, an equation per horizon."""
 
-    def _learn(self, histories: dict[str, pd.DataFrame]) -> None:
+    def learn(self, histories: dict[str, pd.DataFrame]) -> "_Regression":
+        """Estimate the equations from ``{ticker: prices}``."""
         x, y = [], []
         for prices in histories.values():
             rows = self._rows(prices)
@@ -127,6 +133,7 @@ class _Regression(VarianceForecaster):
             x.append(self._read(prices)[rows])
             y.append((ahead - self._level(prices))[rows])
         self.model = self._model().fit(np.vstack(x), np.vstack(y))
+        return self
 
     def log_variance(
         self, prices: pd.DataFrame, rows: np.ndarray

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from arch.bootstrap import MCS
 from scipy import special, stats
+from statsmodels.stats.multitest import multipletests
 
 
 def diebold_mariano(
@@ -45,12 +46,7 @@ def diebold_mariano(
 
 def holm(p: pd.Series) -> np.ndarray:
     """p-values adjusted for their number (Holm 1979), none of them NaN."""
-    p = np.asarray(p)
-    order = np.argsort(p)
-    steps = p[order] * np.arange(len(p), 0, -1)
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
-    return adjusted
+    return multipletests(p, method="holm")[1]
 
 
 def confidence_set(

@@ -6,6 +6,7 @@ them before the first test fold: what the study's settings were chosen by.
 
 from dataclasses import replace
 
+import numpy as np
 from runner import table
 
 from forecasting.baselines import GARCH
@@ -24,12 +25,25 @@ def lstm(bidirectional=False, **changes):
     return LSTMForecaster(bidirectional, settings=replace(STUDY, **changes))
 
 
+class Blind(Linear):
+    """The regression without some of its inputs."""
+
+    def __init__(self, hidden):
+        super().__init__()
+        self.hidden = hidden
+
+    def _read(self, prices):
+        return np.delete(super()._read(prices), self.hidden, axis=1)
+
+
 MODELS = {
+    "Linear": Linear(),
     "GARCH": GARCH(),
     "HAR": HAR(),
-    "Linear": Linear(),
     "Linear, premium 0": Linear(replace(STUDY, premium=0.0)),
     "Linear, premium 10 %": Linear(replace(STUDY, premium=0.1)),
+    "Linear, no volume": Blind([5, 11]),
+    "Linear, no earnings clock": Blind([-3, -2, -1]),
     "LSTM": lstm(),
     "BiLSTM": lstm(bidirectional=True),
     "LSTM, rate × 4": lstm(learning_rate=4 * STUDY.learning_rate),
@@ -45,7 +59,6 @@ def main(models=MODELS, seeds=SEEDS):
     prices = load_directory(DATA / "snapshot")
     end = fold_dates(prices, FOLDS)[0].fit_end
     prices = {ticker: p.loc[:end] for ticker, p in prices.items()}
-    models = {"Linear": Linear()} | models
     verdict = walk_forward(models, prices, FOLDS, range(seeds), jobs=-1)
     print(compared(verdict.summary, models))
     start = fold_dates(prices, FOLDS)[0].test_start
