@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython.display import display
 from matplotlib.figure import Figure
 
 plt.style.use(Path(__file__).with_name("study.mplstyle"))
@@ -47,6 +48,17 @@ def caption(fig: Figure, title: str, text: str) -> None:
     )
 
 
+def show(fig: Figure, title: str, text: str) -> None:
+    """Caption a figure and show it in the notebook, once.
+
+    Title and caption are also its alternative text, for those who hear the
+    page.
+    """
+    caption(fig, title, text)
+    display(fig, metadata={"image/png": {"alt": f"{title}. {text}"}})
+    plt.close(fig)
+
+
 def predicted_vs_actual(
     actual: pd.Series,
     curves: dict[str, tuple[str, np.ndarray]],
@@ -65,8 +77,7 @@ def predicted_vs_actual(
         ax.plot(actual.index, values, label=label, **STYLES[role])
     ax.set(xlabel="session", ylabel=f"close ({unit})")
     ax.legend()
-    caption(fig, title, text)
-    plt.show()
+    show(fig, title, text)
 
 
 def intervals(
@@ -109,8 +120,7 @@ def fan_chart(
     ax.plot(actual, label="actual", **STYLES["actual"] | {"linewidth": 1})
     ax.set(xlabel="session", ylabel=f"close ({unit})")
     ax.legend(loc="lower left", ncols=2)
-    caption(fig, title, text)
-    plt.show()
+    show(fig, title, text)
 
 
 def pit_histograms(
@@ -123,8 +133,7 @@ def pit_histograms(
         ax.axhline(len(pit) / 10, **STYLES["persistence"])
         ax.set(title=name, xlabel="quantile level of the observed close")
     axes[0].set_ylabel("sessions")
-    caption(fig, title, text)
-    plt.show()
+    show(fig, title, text)
 
 
 def verdict(summary: pd.DataFrame) -> Figure:

@@ -52,7 +52,7 @@ def portable_outputs(nb):
 
 def compared_outputs(nb):
     """nbval compares every output, or the next code cell asserts instead."""
-    known = {"parameters", "nbval-ignore-output"}
+    known = {"parameters", "nbval-ignore-output", "forecast", "box"}
     cells = code_cells(nb)
     for cell, following in zip(cells, [*cells[1:], None], strict=True):
         for tag in set(cell.metadata.get("tags", [])) - known:
@@ -66,17 +66,17 @@ def compared_outputs(nb):
 
 
 def captions(nb):
-    """A cell that shows a figure captions it, or calls what does.
+    """A cell shows a figure with `plots.show`, or calls what does.
 
     That is a function of the notebook or of forecasting/plots.py.
     """
     plots = (ROOT / "forecasting" / "plots.py").read_text(encoding="utf-8")
     sources = [plots, *(cell.source for cell in code_cells(nb))]
-    named = {"caption"} | {
+    named = {"show"} | {
         node.name
         for source in sources
         for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.FunctionDef) and "caption" in calls(node)
+        if isinstance(node, ast.FunctionDef) and "show" in calls(node)
     }
     for cell in code_cells(nb):
         if "image/png" in mimes(cell) and not named & calls(tree(cell)):

@@ -70,7 +70,7 @@ def good():
         new_code_cell("WEIGHT = 0.3"),
         new_markdown_cell("## What is the mean?"),
         new_code_cell("print(f'{mean:.2f}')"),
-        new_code_cell("draw()\nplots.caption(fig, 'T', 'x')"),
+        new_code_cell("draw()\nplots.show(fig, 'T', 'x')"),
         new_code_cell("fit()", metadata={"tags": ["nbval-ignore-output"]}),
         new_code_cell("assert WEIGHT < 1"),
     ]
@@ -126,8 +126,8 @@ BAD = [
     ("compared_outputs", swap("draw()", "warnings.simplefilter('ignore')")),
     ("compared_outputs", swap("assert WEIGHT < 1", "WEIGHT")),
     ("compared_outputs", tag(5, "nbval-ignore-output")),
-    ("captions", swap("plots.caption", "plots.show")),
-    ("captions", swap("plots.caption(fig, 'T', 'x')", "'caption()'")),
+    ("captions", swap("plots.show", "plots.caption")),
+    ("captions", swap("plots.show(fig, 'T', 'x')", "'show()'")),
     ("prose_numbers", say("The mean is 0.250.")),
     ("prose_numbers", say("The mean is 0.2.")),
     ("prose_numbers", say("A rise of 25.0 %.")),
@@ -166,6 +166,6 @@ def test_a_good_notebook_has_no_faults(text):
 
 def test_caption_through_a_function_counts():
     nb = good()
-    nb.cells[0].source += "\ndef draw():\n    plots.caption(f, '', '')"
+    nb.cells[0].source += "\ndef draw():\n    plots.show(f, '', '')"
     nb.cells[3].source = "draw()"
     assert not habits.faults(nb)
