@@ -4,11 +4,12 @@
 """
 
 import copy
+import importlib
 import inspect
 import re
 import uuid
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -218,11 +219,26 @@ def fit_seeds(
     settings: Settings = STUDY,
 ) -> list[Forecaster]:
     """Copies of a model fitted before a fold, one per seed, in parallel."""
-    fit = joblib.delayed(fit_model)
+    calls = [(model, histories, dates, seed, settings) for seed in seeds]
+    return in_parallel(fit_model, calls)
+
+
+def in_parallel(function: Callable, calls: Iterable[tuple]) -> list:
+    """What a function returns for each of the ``calls``, on all cores.
+
+    It may be a notebook's own, and train.
+    """
+    unpack = joblib.delayed(_unpacked)
+    packed = [cloudpickle.dumps((function, these)) for these in calls]
     with _quiet_workers():
-        return joblib.Parallel(n_jobs=-1)(
-            fit(model, histories, dates, seed, settings) for seed in seeds
-        )
+        return joblib.Parallel(n_jobs=-1)(unpack(these) for these in packed)
+
+
+def _unpacked(call: bytes) -> object:
+    """A call, unpacked only once TensorFlow has been imported quietly."""
+    importlib.import_module("forecasting.backend")
+    function, arguments = cloudpickle.loads(call)
+    return function(*arguments)
 
 
 @contextmanager

@@ -1,11 +1,14 @@
 """Tables and sentences of the predictor, made from a verdict."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 
 from forecasting.forecast import Forecast
-from forecasting.scores import ENSEMBLE
+from forecasting.scores import POOLED
 from forecasting.settings import STUDY, Settings
+from forecasting.significance import diebold_mariano, holm
 from forecasting.windows import Dates, before, learning_rows
 
 QUANTILES = {
@@ -37,22 +40,6 @@ def learnt_table(
             row[part, "windows"] = f"{len(ends):,}"
             row[part, "from"], row[part, "to"] = days
     return pd.DataFrame(rows).T.rename_axis("ticker")
-
-
-def point_table(scores: pd.DataFrame, unit: str) -> pd.DataFrame:
-    """RMSE and Theil's U one session ahead, a row per model.
-
-    ``scores``: a verdict's, of one ticker and fold. Mean over single seeds,
-    ± their standard deviation; ``unit``: what prices are in.
-    """
-    single = (scores["horizon"] == 1) & (scores["seed"] != ENSEMBLE)
-    by_model = scores[single].groupby("model", sort=False)
-    return pd.DataFrame(
-        {
-            f"RMSE ({unit})": by_model["rmse"].mean().map("{:.4g}".format),
-            "Theil's U": by_model["theil_u"].apply(_spread),
-        }
-    )
 
 
 def verdict_table(summary: pd.DataFrame, ticker: str) -> pd.DataFrame:
@@ -92,6 +79,92 @@ def in_words(summary: pd.DataFrame, ticker: str, model: str) -> list[str]:
     return lines
 
 
+def beside(
+    joint: dict[str, Forecast],
+    observed: np.ndarray,
+    models: list[str],
+    rival: str,
+    horizons: tuple[int, ...],
+) -> pd.DataFrame:
+    """CRPS of some models beside one rival's, a row per model and horizon.
+
+    ``joint``: forecasts by model; ``observed (origins, H)``: log returns.
+    Columns: the difference in percent, Diebold–Mariano's statistic, and p
+    adjusted by Holm for all rows together.
+    """
+    cost = {name: joint[name].crps(observed) for name in [*models, rival]}
+    rows = {}
+    for name, h in product(models, horizons):
+        known = np.isfinite(observed[:, h - 1])
+        mine, its = (cost[x][known, h - 1] for x in (name, rival))
+        dm, p = diebold_mariano(mine, its, h)
+        rows[name, h] = [100 * (mine.mean() / its.mean() - 1), dm, p]
+    table = pd.DataFrame(rows, ["CRPS (%)", "DM", "p"]).T
+    table["p"] = holm(table["p"])
+    return table.rename_axis(["model", f"ahead, against {rival}"])
+
+
+def answer(
+    verdict: pd.DataFrame,
+    study: pd.DataFrame,
+    beside: pd.DataFrame,
+    ticker: str,
+    dates: Dates,
+) -> str:
+    """The verdict on one stock in one box, as Markdown.
+
+    ``verdict``: the summary of this stock, ``study``: the committed one,
+    whose pooled rows are the headline that may fail here; ``beside``: the
+    LSTM against ``Linear``.
+    """
+    mine = verdict[verdict["ticker"] == ticker]
+    lstm = mine[mine["model"] == "LSTM"].set_index("horizon")
+    best = mine.loc[mine.groupby("horizon")["crps"].idxmin()]
+    gain = {h: beside.loc[("LSTM", h)] for h in lstm.index}
+    rows = {
+        "lowest CRPS": best["model"],
+        "LSTM's over the random walk's": lstm["crps_vs_rw"].map(
+            "{:.3f}".format
+        ),
+        "LSTM's beside `Linear`'s": [
+            f"{row['CRPS (%)']:+.2f} % (p {row['p']:.2f})"
+            for row in gain.values()
+        ],
+        "right about up or down": lstm["hit_rate"].map("{:.0%}".format),
+        "always the commoner one": lstm["majority_rate"].map("{:.0%}".format),
+        "80 % interval holds": lstm["cover_80"].map("{:.0%}".format),
+    }
+    days = dates.test_start, dates.test_end
+    span = " to ".join(f"{day.day} {day:%B %Y}" for day in days)
+    head = [f"{ticker}, {span}", *(f"{h} ahead" for h in lstm.index)]
+    lines = [head, ["---"] * len(head)]
+    lines += [[name, *map(str, cells)] for name, cells in rows.items()]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{table}\n\n{_headline(lstm, study, ticker)}"
+
+
+def _headline(lstm: pd.DataFrame, study: pd.DataFrame, ticker: str) -> str:
+    """Whether what holds over all stocks and years holds for this one."""
+    pooled = study[(study["ticker"] == POOLED) & (study["model"] == "LSTM")]
+    pooled = pooled.set_index("horizon")["crps_vs_rw"]
+    share = ", ".join(f"{1 - pooled[h]:.1%}" for h in pooled.index)
+    where = ", ".join(map(str, pooled.index))
+    failed = [str(h) for h in lstm.index if lstm["crps_vs_rw"][h] >= 1]
+    here = "**It holds here, at every horizon.**"
+    if failed:
+        here = (
+            f"**It does not hold for {ticker} in this year "
+            f"{' and '.join(failed)} sessions ahead**, where the random "
+            "walk's fixed width did better."
+        )
+    return (
+        "The study's headline: over its stocks and years the LSTM's CRPS is "
+        f"{share} below the random walk's, {where} sessions ahead. {here} "
+        "Every model says the direction of its assumed growth on every day, "
+        "so being right about it is no skill."
+    )
+
+
 def stated(claim: str, holds: bool, ticker: str) -> str:
     """A claim about one stock, and whether it holds there."""
     return f"{ticker}: {claim}: {'yes' if holds else 'NO, not here'}"
@@ -112,10 +185,3 @@ def forecast_table(
     table.insert(0, "Date", dates.strftime("%Y-%m-%d"))
     table.insert(1, "Horizon", np.arange(1, len(table) + 1))
     return table
-
-
-def _spread(values: pd.Series) -> str:
-    """Mean, and standard deviation where there are several values."""
-    if len(values) == 1:
-        return f"{values.mean():.3f}"
-    return f"{values.mean():.3f} ± {values.std():.3f}"

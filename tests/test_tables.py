@@ -1,0 +1,70 @@
+"""What is said of a stock in words follows from its numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecasting.forecast import Forecast
+from forecasting.scores import POOLED
+from forecasting.tables import answer, beside
+from forecasting.windows import Dates
+
+
+def forecast(scale, n=200):
+    return Forecast(
+        np.zeros((n, 5)), np.full((n, 5), scale), np.full((n, 5), 5.0)
+    )
+
+
+@pytest.fixture
+def compared():
+    observed = np.random.default_rng(3).standard_t(5, (200, 5))
+    observed[-4:, 4] = np.nan  # not yet known
+    joint = {
+        "LSTM": forecast(1.0),
+        "BiLSTM": forecast(2.0),
+        "Linear": forecast(1.5),
+    }
+    return (
+        joint,
+        observed,
+        beside(joint, observed, ["LSTM", "BiLSTM"], "Linear", (1, 5)),
+    )
+
+
+def test_networks_beside_a_rival_on_the_rows_that_are_known(compared):
+    joint, observed, table = compared
+    cost = {
+        name: f.crps(observed)[:196, 4].mean() for name, f in joint.items()
+    }
+    for name in ("LSTM", "BiLSTM"):
+        change = 100 * (cost[name] / cost["Linear"] - 1)
+        assert table.loc[(name, 5), "CRPS (%)"] == pytest.approx(change)
+        assert np.sign(table.loc[(name, 5), "DM"]) == np.sign(change)
+
+
+@pytest.mark.parametrize(("ratio", "fails"), [(0.97, False), (1.03, True)])
+def test_a_headline_that_fails_on_the_stock_is_said_to_fail(
+    compared, ratio, fails
+):
+    columns = {"hit_rate": 0.51, "majority_rate": 0.53, "cover_80": 0.78}
+    rows = [
+        {"ticker": t, "model": m, "horizon": h, "crps": c, "crps_vs_rw": c}
+        | columns
+        for t in ("X", POOLED)
+        for m, c in [("RandomWalk", 1.0), ("LSTM", 0.96)]
+        for h in (1, 5)
+    ]
+    summary = pd.DataFrame(rows)
+    here = (summary["ticker"] == "X") & (summary["horizon"] == 5)
+    here &= summary["model"] == "LSTM"
+    summary.loc[here, ["crps", "crps_vs_rw"]] = ratio
+    day = pd.Timestamp("2012-03-01")
+    dates = Dates(day, day, day, day, pd.Timestamp("2013-02-28"))
+    text = answer(summary, summary, compared[2], "X", dates)
+    assert "1 March 2012 to 28 February 2013" in text
+    assert (
+        "does not hold for X in this year 5 sessions ahead" in text
+    ) == fails
+    winner = "RandomWalk" if fails else "LSTM"
+    assert f"| lowest CRPS | LSTM | {winner} |" in text
