@@ -8,10 +8,11 @@ to the sources on the web, so the folder can be zipped and mailed.
 import posixpath
 import re
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from jinja2 import pass_context
 from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import (
@@ -52,7 +53,12 @@ def write(
         path = folder / f"{name}.html"
         path.parent.mkdir(exist_ok=True)
         home = posixpath.relpath("index.html", posixpath.dirname(name) or ".")
-        html, _ = Exporter(name, files).from_notebook_node(
+        exporter = HTMLExporter(
+            template_name="basic", template_file=str(TEMPLATE)
+        )
+        markdown = MarkdownWithMath(Renderer(name, files))
+        exporter.register_filter("markdown2html", markdown.render)
+        html, _ = exporter.from_notebook_node(
             notebook, {"page": {"home": home, "name": name, **page}}
         )
         path.write_text(html, encoding="utf-8")
@@ -62,29 +68,31 @@ def digest(notebooks: dict[str, NotebookNode]) -> NotebookNode:
     """The notebook that index.html shows.
 
     First the cells tagged ``forecast``, figures before tables, and the one
-    tagged ``box``; then every other figure and computed sentence under the
-    question that it answers.
+    tagged ``box``; then, under each question that a figure answers, its
+    figures and computed sentences.
     """
-    tagged = {"forecast": [], "box": []}
-    body = []
+    forecast, box, body = [], [], []
     for name, notebook in notebooks.items():
-        body.append(f"## {heading(notebook) or name}")
+        title = heading(notebook) or name
+        body.append(f"## {title}")
         body.append(f"[In full, with its reasoning]({name}.ipynb)")
-        last = heading(notebook)
-        for section, cell in sections(notebook):
-            if tags := tagged.keys() & set(cell.metadata.get("tags", [])):
-                tagged[tags.pop()].append(copy(cell, cell.outputs))
-            elif shown := [o for o in cell.outputs if shows(o)]:
-                if section != last:
+        for section, group in groupby(sections(notebook), itemgetter(0)):
+            below = []
+            for _, cell in group:
+                tags = cell.metadata.get("tags", [])
+                if "forecast" in tags:
+                    forecast.append(copy(cell, cell.outputs))
+                elif "box" in tags:
+                    box.append(copy(cell, cell.outputs))
+                elif shown := [o for o in cell.outputs if shows(o)]:
+                    below.append(copy(cell, shown))
+            if any(map(figured, below)):
+                if section not in ("", title):
                     body.append(f"### {section}")
-                    last = section
-                body.append(copy(cell, shown))
-    tagged["forecast"].sort(key=lambda cell: not any(map(png, cell.outputs)))
-    top = tagged["forecast"]
-    if top:
-        top = [*top, LEGEND]
-    if tagged["box"]:
-        top += ["## For this stock", *tagged["box"]]
+                body += below
+    forecast.sort(key=figured, reverse=True)
+    top = [*forecast, LEGEND] if forecast else []
+    top += ["## For this stock", *box] if box else []
     cells = [
         new_markdown_cell(c) if isinstance(c, str) else c for c in top + body
     ]
@@ -120,23 +128,14 @@ def png(output: NotebookNode) -> str:
     return output.get("data", {}).get("image/png", "")
 
 
+def figured(cell: NotebookNode) -> bool:
+    """Whether a code cell shows a figure."""
+    return any(map(png, cell.outputs))
+
+
 def shows(output: NotebookNode) -> bool:
     """Whether an output is a figure or a computed sentence."""
     return bool(png(output)) or "text/markdown" in output.get("data", {})
-
-
-class Exporter(HTMLExporter):
-    """nbconvert's, with a template of ours and Markdown that stays offline."""
-
-    def __init__(self, page: str, files: set[str]):
-        # "basic" brings the blocks of a page but neither styles nor scripts
-        super().__init__(template_name="basic", template_file=str(TEMPLATE))
-        self.renderer = Renderer(page, files)
-
-    @pass_context
-    def markdown2html(self, context, source: str) -> str:
-        """Markdown as HTML: the filter that the template calls."""
-        return MarkdownWithMath(self.renderer).render(source)
 
 
 class Renderer(IPythonRenderer):
