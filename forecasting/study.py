@@ -140,7 +140,11 @@ def run(path: Path, folder: Path, parameters: dict[str, str]) -> NotebookNode:
         ) from error
     except RuntimeError as error:  # the kernel died, or never started
         raise StudyError(f"{path.name}: {error}") from error
-    del notebook.metadata["papermill"]  # names of the temporary folder
+    # Names of the temporary folder, which nobody else should read:
+    del notebook.metadata["papermill"]
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.source = re.sub(r"(?m)^RESULTS = .*", "", cell.source).strip()
     nbformat.write(notebook, folder / path.name)
     for name, png in figures(notebook):
         (folder / "figures" / f"{path.stem}-{name}.png").write_bytes(png)

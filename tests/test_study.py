@@ -90,6 +90,8 @@ def test_a_study_replaces_the_older_one_as_a_whole(root, capsys):
     for page in ["EDA.html", "index.html"]:
         html = (folder / page).read_text("utf-8")
         assert b64encode(figure.read_bytes()).decode() in html
+    for page in ["predictor.html", "predictor.ipynb"]:  # it may be mailed
+        assert root.name not in (folder / page).read_text("utf-8")
     executed = nbformat.read(folder / "predictor.ipynb", 4)
     counts = [c.get("execution_count", 0) for c in executed.cells]
     assert counts == [1, 2, 0, 3]  # papermill adds a cell: TICKER = "AAPL"
