@@ -1,7 +1,8 @@
 """Read one stock: ``python -m forecasting.study NVDA``.
 
-Runs EDA.ipynb and predictor.ipynb for a ticker and leaves both, executed and
-as HTML, with their figures and forecast.csv in results/NVDA/. The folder
+Runs EDA.ipynb and predictor.ipynb for a ticker and leaves in results/NVDA/
+index.html, the page to read; both notebooks, executed and as HTML, with those
+of theory/ that they link to; their figures; and forecast.csv. The folder
 appears whole or not at all: whatever fails, an older one stays as it was.
 """
 
@@ -15,10 +16,10 @@ from tempfile import TemporaryDirectory
 import nbformat
 import pandas as pd
 import papermill
-from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-from forecasting.market import prices
+from forecasting import report
+from forecasting.market import calendars, prices
 from forecasting.market.download import download
 from forecasting.market.request import Refused, brief, normalise
 from forecasting.tables import QUANTILES
@@ -49,7 +50,7 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
                 return code
         history = prices.load(ticker)
         prices.require_rows(history, ROWS_NEEDED, ticker)
-        forecast = study(ticker, root)
+        sentence = study(ticker, history["Close"], root)
     except KeyboardInterrupt:
         unchanged = f"results/{ticker}/ is as it was"
         print(f"{ticker}: stopped; {unchanged}", file=sys.stderr)
@@ -61,34 +62,61 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     except prices.PriceError as error:  # names the file or the ticker itself
         print(error, file=sys.stderr)
         return 1
-    print(summary(ticker, history["Close"], forecast))
+    print(f"{sentence}; see results/{ticker}/index.html")
     return 0
 
 
-def study(ticker: str, root: Path) -> pd.DataFrame:
+def study(ticker: str, close: pd.Series, root: Path) -> str:
     """Run both notebooks and put results/TICKER/ in place.
 
-    Returns the forecast: one row a session ahead, columns Date, Horizon and
-    the quantiles of the close. Raises StudyError or OSError.
+    ``close``: the closes that the notebooks read. Returns the forecast in
+    one sentence. Raises StudyError or OSError.
     """
     results = root / "results"
     results.mkdir(exist_ok=True)
     with TemporaryDirectory(dir=results, prefix=f".{ticker}-") as scratch:
         new = Path(scratch) / "new"
         (new / "figures").mkdir(parents=True)
-        run(root / "EDA.ipynb", new, {"TICKER": ticker})
-        run(
-            root / "predictor.ipynb",
-            new,
-            {"TICKER": ticker, "RESULTS": str(new)},
-        )
+        chosen = {"TICKER": ticker}
+        notebooks = {
+            "EDA": run(root / "EDA.ipynb", new, chosen),
+            "predictor": run(
+                root / "predictor.ipynb", new, chosen | {"RESULTS": str(new)}
+            ),
+        }
         forecast = read_forecast(new / "forecast.csv")
+        write_pages(new, ticker, close, forecast, notebooks | theory(root))
         replace(results / ticker, new, Path(scratch) / "old")
-    return forecast
+    return summary(ticker, close, forecast)
 
 
-def run(path: Path, folder: Path, parameters: dict[str, str]) -> None:
-    """Execute a notebook; leave it, its HTML and its figures in a folder."""
+def theory(root: Path) -> dict[str, NotebookNode]:
+    """The notebooks of theory/ as they were committed, executed."""
+    paths = sorted((root / "theory").glob("*.ipynb"))
+    return {f"theory/{path.stem}": nbformat.read(path, 4) for path in paths}
+
+
+def write_pages(
+    folder: Path,
+    ticker: str,
+    close: pd.Series,
+    forecast: pd.DataFrame,
+    notebooks: dict[str, NotebookNode],
+) -> None:
+    """Leave index.html and a page for each executed notebook."""
+    horizon, end = len(forecast), forecast["Date"].iloc[-1].date()
+    facts = {
+        "Prices up to": f"{close.index[-1].date()}",
+        "Currency": calendars.currency(ticker),
+        "Horizon": f"{horizon} sessions, to {end}",
+    }
+    title = f"{ticker}: where may the close be in the next {horizon} sessions?"
+    sentence = summary(ticker, close, forecast)
+    report.write(folder, notebooks, title, facts, f"{sentence}.")
+
+
+def run(path: Path, folder: Path, parameters: dict[str, str]) -> NotebookNode:
+    """Execute a notebook; leave it and its figures in a folder."""
     try:
         notebook = papermill.execute_notebook(
             path,
@@ -112,27 +140,26 @@ def run(path: Path, folder: Path, parameters: dict[str, str]) -> None:
         ) from error
     except RuntimeError as error:  # the kernel died, or never started
         raise StudyError(f"{path.name}: {error}") from error
-    del notebook.metadata["papermill"]  # names of the temporary folder
+    # Names of the temporary folder, which nobody else should read:
+    del notebook.metadata["papermill"]
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.source = re.sub(r"(?m)^RESULTS = .*", "", cell.source).strip()
     nbformat.write(notebook, folder / path.name)
-    html, _ = HTMLExporter().from_notebook_node(
-        notebook, {"metadata": {"name": f"{parameters['TICKER']} {path.stem}"}}
-    )
-    (folder / f"{path.stem}.html").write_text(html, encoding="utf-8")
     for name, png in figures(notebook):
         (folder / "figures" / f"{path.stem}-{name}.png").write_bytes(png)
+    return notebook
 
 
 def figures(notebook: NotebookNode) -> list[tuple[str, bytes]]:
     """Figures in order, each named by its number and section."""
-    found, section = [], ""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            for heading in re.findall(r"(?m)^##? (.+)", cell.source):
-                section = re.sub(r"\W+", "-", heading.lower()).strip("-")
-        for output in cell.get("outputs", []):
-            if png := output.get("data", {}).get("image/png"):
-                name = f"{len(found) + 1:02d}-{section}"
-                found.append((name, b64decode(png)))
+    found = []
+    for section, cell in report.sections(notebook):
+        for output in cell.outputs:
+            if figure := report.png(output):
+                words = re.sub(r"\W+", "-", section.lower()).strip("-")
+                name = f"{len(found) + 1:02d}-{words}"
+                found.append((name, b64decode(figure)))
     return found
 
 
@@ -173,7 +200,7 @@ def summary(ticker: str, close: pd.Series, forecast: pd.DataFrame) -> str:
     return (
         f"{ticker}: close of {next_['Date'].date()} forecast: median "
         f"{median}, 80 % between {low} and {high} (last close {last} on "
-        f"{close.index[-1].date()}); see results/{ticker}/"
+        f"{close.index[-1].date()})"
     )
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from pathlib import Path
 
 import nbformat
@@ -79,14 +80,18 @@ def test_a_study_replaces_the_older_one_as_a_whole(root, capsys):
         "AAPL/EDA.ipynb",
         "AAPL/figures/EDA-01-where-does-it-close.png",
         "AAPL/forecast.csv",
+        "AAPL/index.html",
         "AAPL/predictor.html",
         "AAPL/predictor.ipynb",
     ]
     folder = root / "results" / "AAPL"
     figure = folder / "figures" / "EDA-01-where-does-it-close.png"
     assert figure.read_bytes().startswith(b"\x89PNG")
-    html = (folder / "EDA.html").read_text("utf-8")
-    assert "<title>AAPL EDA</title>" in html
+    for page in ["EDA.html", "index.html"]:
+        html = (folder / page).read_text("utf-8")
+        assert b64encode(figure.read_bytes()).decode() in html
+    for page in ["predictor.html", "predictor.ipynb"]:  # it may be mailed
+        assert root.name not in (folder / page).read_text("utf-8")
     executed = nbformat.read(folder / "predictor.ipynb", 4)
     counts = [c.get("execution_count", 0) for c in executed.cells]
     assert counts == [1, 2, 0, 3]  # papermill adds a cell: TICKER = "AAPL"
@@ -94,11 +99,13 @@ def test_a_study_replaces_the_older_one_as_a_whole(root, capsys):
     close = prices.read_csv(SNAPSHOT / "AAPL.csv")["Close"].iloc[-1]
     out, err = capsys.readouterr()
     assert not err
-    assert out.splitlines()[-1] == (
+    sentence = (
         f"AAPL: close of 2013-03-04 forecast: median {close:.2f}, 80 % "
         f"between {close * 0.96:.2f} and {close * 1.04:.2f} "
-        f"(last close {close:.2f} on 2013-03-01); see results/AAPL/"
+        f"(last close {close:.2f} on 2013-03-01)"
     )
+    assert out.splitlines()[-1] == f"{sentence}; see results/AAPL/index.html"
+    assert sentence in html
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,186 @@
+"""A study's pages: what a reader finds who gets the folder by mail."""
+
+import re
+import shutil
+from urllib.parse import unquote, urlsplit
+
+import habits
+import pandas as pd
+import pytest
+from playwright.sync_api import Error, sync_playwright
+
+from forecasting import report, study
+from forecasting.market import prices
+from forecasting.tables import QUANTILES
+
+ROOT = habits.ROOT
+STUDIED = ["EDA", "predictor"]
+PAGES = [
+    *STUDIED,
+    *sorted(f"theory/{path.stem}" for path in ROOT.glob("theory/*.ipynb")),
+]
+
+
+@pytest.fixture(scope="module")
+def notebooks():
+    """The committed notebooks: to run them again would take minutes."""
+    return {name: habits.read(ROOT / f"{name}.ipynb") for name in PAGES}
+
+
+@pytest.fixture(scope="module")
+def folder(notebooks, tmp_path_factory):
+    """The pages of the committed notebooks, beside a made-up forecast."""
+    folder = tmp_path_factory.mktemp("study")
+    close = prices.load("AAPL")["Close"]
+    forecast = pd.DataFrame(
+        [[close.iloc[-1]] * len(QUANTILES)] * 20, columns=list(QUANTILES)
+    )
+    forecast.insert(0, "Date", pd.bdate_range("2013-03-04", periods=20))
+    forecast.to_csv(folder / "forecast.csv", index=False)
+    study.write_pages(folder, "AAPL", close, forecast, notebooks)
+    return folder
+
+
+def pngs(cells):
+    """The figures of some cells, in base64, in order."""
+    outputs = [o for cell in cells for o in cell.get("outputs", [])]
+    data = [o.get("data", {}).get("image/png") for o in outputs]
+    return [png for png in data if png]
+
+
+def tagged(notebooks, tag):
+    """The cells of both notebooks that have a tag."""
+    cells = [c for name in STUDIED for c in notebooks[name].cells]
+    return [c for c in cells if tag in c.metadata.get("tags", [])]
+
+
+def test_the_notebooks_say_what_comes_first(notebooks):
+    kinds = [habits.mimes(cell) for cell in tagged(notebooks, "forecast")]
+    assert sum("image/png" in kind for kind in kinds) == 1
+    assert sum("text/html" in kind for kind in kinds) == 1
+    (box,) = tagged(notebooks, "box")
+    assert "text/markdown" in habits.mimes(box)
+
+
+def test_index_shows_the_forecast_and_then_every_figure_once(
+    notebooks, folder
+):
+    html = (folder / "index.html").read_text("utf-8")
+    first = pngs(tagged(notebooks, "forecast"))
+    every = first + [
+        png
+        for name in STUDIED
+        for png in pngs(notebooks[name].cells)
+        if png not in first
+    ]
+    shown = re.findall(r'base64,([^"]+)"', html)
+    assert shown == [png.replace("\n", "") for png in every]
+    places = [html.index(words) for words in ["<dl>", "<img", "q025", "<h2"]]
+    assert places == sorted(places)
+
+
+def test_a_formula_that_is_no_latex_is_left_as_it_is():
+    assert report.mathml("x_", "inline") == "<code>x_</code>"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium of the system's; Chrome where there is none."""
+    path = shutil.which("chromium")
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=path, channel=None if path else "chrome"
+            )
+        except Error:
+            if path:
+                raise
+            pytest.skip("neither Chromium nor Chrome is installed")
+        yield browser
+        browser.close()
+
+
+WIDER_THAN_THE_SCREEN = """
+[...document.querySelectorAll("body *")].filter(e =>
+    e.getBoundingClientRect().right > innerWidth + 1
+    && ![...parents(e)].some(p => getComputedStyle(p).overflowX == "auto"))
+  .map(e => e.outerHTML.slice(0, 80));
+function* parents(e) { while (e = e.parentElement) yield e; }
+"""
+
+
+@pytest.mark.parametrize("name", ["index", *PAGES])
+def test_a_page_needs_no_network_and_fits_a_phone(browser, folder, name):
+    with browser.new_context(viewport={"width": 400, "height": 800}) as phone:
+        page, wrong = phone.new_page(), []
+        address = (folder / f"{name}.html").as_uri()
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda request: wrong.append(request.url[:80]))
+        page.goto(address)
+        asked = [url for url in wrong if not url.startswith("data:image/png")]
+        assert asked == [address]
+        assert page.evaluate("document.documentElement.scrollWidth") == 400
+        assert page.evaluate(WIDER_THAN_THE_SCREEN) == []
+        # a text without a full stop is no caption of plots.show
+        images = page.locator("img").evaluate_all("i => i.map(i => i.alt)")
+        assert [alt for alt in images if ". " not in alt] == []
+        # formulas are drawn, not spelt
+        prose = page.locator("p, li, td").all_inner_texts()
+        assert [text for text in prose if re.search(r"\$|\\[a-z]", text)] == []
+
+
+def test_formulas_are_drawn(browser, folder, notebooks):
+    page = browser.new_page()
+    page.goto((folder / "theory" / "2-lstm.html").as_uri())
+    cells = notebooks["theory/2-lstm"].cells
+    text = "".join(c.source for c in cells if c.cell_type == "markdown")
+    formulas = re.findall(r"(?s)\$\$.+?\$\$|\$.+?\$", text)
+    assert page.locator("math").count() == len(formulas) > 100
+
+
+@pytest.mark.parametrize("name", ["index", *PAGES])
+def test_links_lead_to_what_is_in_the_folder(browser, folder, name):
+    page = browser.new_page()
+    address = (folder / f"{name}.html").as_uri()
+    page.goto(address)
+    links = page.locator("a").evaluate_all("a => a.map(a => a.href)")
+    assert links
+    root = folder.as_uri() + "/"
+    for link in links:
+        if link.startswith("https://"):  # a paper that is cited
+            continue
+        assert link.startswith(root)
+        target = folder / unquote(
+            urlsplit(link).path[len(urlsplit(root).path) :]
+        )
+        assert target.is_file(), link
+        if anchor := urlsplit(link).fragment:
+            assert f'id="{unquote(anchor)}"' in target.read_text("utf-8")
+
+
+CONTRAST = """selector => {
+  const rgb = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
+  const light = colour => rgb(colour)
+    .map(c => c / 255)
+    .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = light(getComputedStyle(document.body).backgroundColor);
+  const ink = light(
+    getComputedStyle(document.querySelector(selector)).color);
+  return [ground, (Math.max(ground, ink) + 0.05)
+                  / (Math.min(ground, ink) + 0.05)];
+}"""
+
+
+def test_both_colour_schemes_can_be_read(browser, folder):
+    grounds = {}
+    for scheme in ["light", "dark"]:
+        page = browser.new_page(color_scheme=scheme)
+        page.goto((folder / "index.html").as_uri())
+        for words in ["p", "a", "summary", "dt", "h2"]:
+            grounds[scheme], contrast = page.evaluate(CONTRAST, words)
+            assert contrast > 4.5, (scheme, words)  # WCAG 2.2, level AA
+        figure = "getComputedStyle(document.images[0]).backgroundColor"
+        assert page.evaluate(figure) == "rgb(255, 255, 255)"
+    assert grounds["dark"] < 0.05 < 0.9 < grounds["light"]
