@@ -19,7 +19,7 @@ backend baselines networks regressions lstm textbook models
 losses significance
 scores
 protocol
-tables plots
+tables plots findings
 study __main__
 scraper
 """
