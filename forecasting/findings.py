@@ -1,7 +1,7 @@
-"""What EDA.ipynb finds in a price history: statistics, and seven answers.
+"""Statistics of a price history, in the order in which EDA.ipynb asks.
 
-Returns are log returns in percent, p-values those of two-sided tests. What
-one session can decide is given without that session, too.
+Returns are log returns in percent. What one session can decide is given
+without that session, too.
 """
 
 import numpy as np
@@ -17,13 +17,11 @@ from forecasting.baselines import RandomWalk
 from forecasting.features import garman_klass, log_close
 from forecasting.forecast import Forecast
 from forecasting.market import prices
-from forecasting.market.calendars import currency
 from forecasting.settings import STUDY
 from forecasting.windows import make_targets, rows_needed
 
 MONTH, QUARTER, YEAR = 21, 63, 252  # sessions
 LEVEL = 0.05  # of every test
-NONE = "none found at 5 %"
 
 
 # --- 1. the price -----------------------------------------------------------
@@ -363,204 +361,6 @@ def bars(history: pd.DataFrame, ticker: str) -> pd.DataFrame:
     return pd.DataFrame(rows).T.rename_axis("sessions ahead")
 
 
-# --- the answers ------------------------------------------------------------
-def answers(
-    history: pd.DataFrame, together: pd.DataFrame
-) -> dict[str, tuple[str, str]]:
-    """``{question: (answer, what follows for a forecaster)}``.
-
-    ``together``: the returns of ``common_returns``, the ticker's first.
-    """
-    close, returns = history["Close"], log_returns(history)
-    ticker = together.columns[0]
-    return {
-        "What did the price do?": _price(close),
-        "How big are the moves?": _moves(returns),
-        "Is tomorrow's direction in today's move?": _direction(close, returns),
-        "Is tomorrow's size in today's?": _size(history, returns),
-        "Is it stationary?": _stationary(close),
-        "How does it move with others?": _others(returns, together),
-        "What must a model beat?": _bars(history, ticker),
-    }
-
-
-def _price(close: pd.Series) -> tuple[str, str]:
-    rate, years = growth(close)
-    outside = outside_past(close)
-    answer = (
-        f"It changed by {rate:+.1f} % a year over {years:.1f} years, and "
-        f"stood {-drawdown(close).min():.0f} % below its peak at worst."
-    )
-    if outside:
-        return answer, (
-            f"{outside:.0f} % of the last fifth's closes lie outside the "
-            "range of those before: scale by the last close, not by the past "
-            "range."
-        )
-    return answer, (
-        "the last fifth's closes stayed inside the range of those before: "
-        "here even a scale fixed in the past would have held."
-    )
-
-
-def _moves(returns: pd.Series) -> tuple[str, str]:
-    df = fits(returns)["Student t"].args[0]
-    answer = (
-        f"Half of the moves are smaller than {returns.abs().median():.1f} %, "
-        f"yet ten sessions make {weight_of_largest(returns):.0f} % of all "
-        "squared returns. Student's t has "
-        f"{f'{df:.1f}' if df < 100 else 'over 100'} degrees of freedom."
-    )
-    if df < 30:
-        return answer, (
-            "give the forecast heavy tails, and report the CRPS beside the "
-            "RMSE, which a few sessions decide."
-        )
-    return answer, "the tails are hardly heavier than normal ones."
-
-
-def _direction(close: pd.Series, returns: pd.Series) -> tuple[str, str]:
-    p = variance_ratios(close)["adjusted p-value"].min()
-    box, robust = portmanteau(returns)
-    answer = (
-        f"{'A trace' if p < LEVEL else NONE.capitalize()}: the variance "
-        f"ratios' smallest adjusted p-value is {p_value(p)}. Ljung–Box gives "
-        f"{p_is(box)}, and {p_is(robust)} once made robust to changing "
-        "volatility. Today's move explains "
-        f"{100 * returns.autocorr(1) ** 2:.1f} % of tomorrow's variance."
-    )
-    if p < LEVEL:
-        return answer, "a trace counts once it is found out of sample, too."
-    return answer, (
-        "claim no direction without a test out of sample; the last close is "
-        "the point forecast to beat."
-    )
-
-
-def _size(history: pd.DataFrame, returns: pd.Series) -> tuple[str, str]:
-    tests = arch_tests(returns)["adjusted p-value"]
-    clear = tests.min() < LEVEL
-    best = clues(history)
-    spread = (
-        next_by_volatility(history)
-        .groupby("fifth", observed=True)["next"]
-        .apply(iqr)
-    )
-    answer = (
-        f"{'Yes' if clear else NONE.capitalize()}: ARCH-LM gives "
-        f"{p_is(tests.iloc[0])}, and {p_is(tests.iloc[1])} "
-        f"{tests.index[1].partition(', ')[2]} (adjusted). The best clue is "
-        f"{best.index[0]}: its rank correlation with the next size is "
-        f"{best.iloc[0]:.2f}."
-    )
-    told = (
-        "the middle half of the next returns was "
-        f"{spread.iloc[0]:.1f} points wide after the calmest fifth of the "
-        f"sessions, {spread.iloc[-1]:.1f} after the wildest"
-    )
-    if clear and spread.iloc[-1] > spread.iloc[0]:
-        return answer, f"{told}: let recent size set the forecast's width."
-    return answer, f"{told}: a width that follows it has to prove its worth."
-
-
-def _stationary(close: pd.Series) -> tuple[str, str]:
-    found = stationarity(close)
-    log, move, size = found["together"].iloc[1:]
-    fifths = close.groupby(np.arange(len(close)) * 5 // len(close)).mean()
-    answer = (
-        f"The log close is {log} (ADF {p_is(found.loc['log close', 'ADF'])}, "
-        f"KPSS {p_is(found.loc['log close', 'KPSS'])}), the log return "
-        f"{move}, its size {size}. The mean close of one fifth of the history "
-        f"is {fifths.max() / fifths.min():.1f} times that of another."
-    )
-    if move != "stationary":
-        told = (
-            f"the return is {move} as well: look at shorter stretches before "
-            "trusting what was learnt on all"
-        )
-    elif log == "stationary":
-        told = (
-            "returns, and the log close around its trend, can both be "
-            "learnt; only the returns need no trend"
-        )
-    else:
-        told = (
-            "feed and predict returns, which pass both tests, and rebuild "
-            "the price from the last close"
-        )
-    if size != "stationary":
-        told += "; show the model recent sizes, whose level may wander"
-    return answer, f"{told}."
-
-
-def _others(returns: pd.Series, together: pd.DataFrame) -> tuple[str, str]:
-    mean, error = yearly_mean(returns)
-    drift = (
-        f"its mean return over the whole history is {mean:.0f} ± {error:.0f} "
-        "% a year, "
-    ) + (
-        "which leaves even its sign open: do not count on drift."
-        if abs(mean) <= error
-        else "and a drift of the past is no promise: test it out of sample."
-    )
-    own, *peers = together
-    if not peers:
-        return f"No other history shares a year with {own}.", drift
-    tied = ties(together)
-    apart = mean_differences(together)["p"]
-    leaders = ", ".join(tied.index[tied["p"] < LEVEL]) or NONE
-    unlike = ", ".join(apart.index[apart < LEVEL]) or NONE
-    return (
-        f"Closest is {tied.index[0]} (correlation {tied['same'].iloc[0]:.2f})."
-        f" Peers whose session before tells the next return: {leaders}. Peers "
-        f"with another mean return: {unlike} (paired, adjusted)."
-    ), drift
-
-
-def _bars(history: pd.DataFrame, ticker: str) -> tuple[str, str]:
-    one = bars(history, ticker).loc[1]
-    sessions = len(random_walk(history, ticker)[1]) - 1
-    chance = 200 * np.sqrt(0.8 * 0.2 / sessions)  # two standard errors
-    off = one["in 80 %"] - 80
-    width = "about right" if abs(off) <= chance else "too narrow"
-    width = "too wide" if off > chance else width
-    return (
-        f"One session ahead, persistence has an RMSE of "
-        f"{significant(one['RMSE'])} {currency(ticker)}, and the random walk "
-        f"a CRPS of {one['CRPS']:.3f} %; its 80 % interval held "
-        f"{one['in 80 %']:.1f} % of the returns ({width})."
-    ), (
-        "count an RMSE and a CRPS below these on the same rows, and "
-        f"intervals that hold what they promise. An R² of {one['R²']:.2f} "
-        f"comes for free, and so do {one['rose']:.1f} % of hits for always "
-        "saying up."
-    )
-
-
-def as_table(found: dict[str, tuple[str, str]], ticker: str) -> str:
-    """The answers as a table in Markdown."""
-    lines = [f"| {ticker} | Answer | For a forecaster |", "|---|---|---|"]
-    for number, (question, texts) in enumerate(found.items(), 1):
-        lines.append(f"| {number}. {question} | {texts[0]} | {texts[1]} |")
-    return "\n".join(lines)
-
-
-# --- numbers and tests ------------------------------------------------------
 def holm(p: list[float]) -> np.ndarray:
     """P-values adjusted for their number (Holm 1979)."""
     return multipletests(p, method="holm")[1]
-
-
-def p_value(p: float) -> str:
-    """A p-value with three decimals."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def p_is(p: float) -> str:
-    """A p-value within a sentence."""
-    return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
-
-
-def significant(x: float) -> str:
-    """A positive number with three significant digits."""
-    return f"{x:,.{max(0, 2 - int(np.floor(np.log10(x))))}f}"

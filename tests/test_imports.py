@@ -20,6 +20,7 @@ losses significance
 scores
 protocol
 tables plots findings
+answers
 study __main__
 scraper
 """
