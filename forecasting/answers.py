@@ -7,7 +7,7 @@ from forecasting import findings
 from forecasting.findings import LEVEL
 from forecasting.market.calendars import currency
 
-NONE = "none found at 5 %"
+NONE, NO_TRACE = "none found at 5 %", "No trace found at 5 %"
 
 
 def seven(
@@ -73,7 +73,7 @@ def _direction(close: pd.Series, returns: pd.Series) -> tuple[str, str]:
     p = findings.variance_ratios(close)["adjusted p-value"].min()
     box, robust = findings.portmanteau(returns)
     answer = (
-        f"{'A trace' if p < LEVEL else NONE.capitalize()}: the variance "
+        f"{'A trace of it' if p < LEVEL else NO_TRACE}: the variance "
         f"ratios' smallest adjusted p-value is {p_value(p)}. Ljung–Box gives "
         f"{p_is(box)}, and {p_is(robust)} once made robust to changing "
         "volatility. Today's move explains "
@@ -97,8 +97,8 @@ def _size(history: pd.DataFrame, returns: pd.Series) -> tuple[str, str]:
         .apply(findings.iqr)
     )
     answer = (
-        f"{'Yes' if clear else NONE.capitalize()}: ARCH-LM gives "
-        f"{p_is(tests.iloc[0])}, and {p_is(tests.iloc[1])} "
+        f"{'Large moves follow large ones' if clear else NO_TRACE}: "
+        f"ARCH-LM gives {p_is(tests.iloc[0])}, and {p_is(tests.iloc[1])} "
         f"{tests.index[1].partition(', ')[2]} (adjusted). The best clue is "
         f"{best.index[0]}: its rank correlation with the next size is "
         f"{best.iloc[0]:.2f}."

@@ -256,8 +256,8 @@ def test_answers_follow_the_data():
     noise, wild = rng.normal(size=1200), shaken(rng, 1200)
     carried = noise + 0.3 * np.concatenate([[0], noise[:-1]])
     for returns, direction, size in [
-        (noise, "None found", "None found"),
-        (wild, "None found", "Yes"),
+        (noise, "No trace", "No trace"),
+        (wild, "No trace", "Large moves follow"),
         (carried, "A trace", ""),
     ]:
         history = stock(returns)
