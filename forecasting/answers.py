@@ -98,8 +98,9 @@ def _size(history: pd.DataFrame, returns: pd.Series) -> tuple[str, str]:
     )
     answer = (
         f"{'Large moves follow large ones' if clear else NO_TRACE}: "
-        f"ARCH-LM gives {p_is(tests.iloc[0])}, and {p_is(tests.iloc[1])} "
-        f"{tests.index[1].partition(', ')[2]} (adjusted). The best clue is "
+        f"ARCH-LM gives {p_is(tests.iloc[0])} with all sessions, "
+        f"{p_is(tests.iloc[1])} {tests.index[1].partition(', ')[2]} "
+        "(adjusted). The best clue is "
         f"{best.index[0]}: its rank correlation with the next size is "
         f"{best.iloc[0]:.2f}."
     )

@@ -290,3 +290,14 @@ def test_a_planted_price_is_the_largest_spike():
     day = history.index[2000]
     history.loc[day, "Low"] *= 0.7
     assert findings.spikes(history).idxmax() == day
+
+
+def test_only_a_peer_that_leads_tells_the_next_return():
+    rng = np.random.default_rng(4)
+    own, noise = rng.normal(size=(2, 800))
+    peers = {"LEADS": np.append(own[1:], 0), "FOLLOWS": np.append(0, own[:-1])}
+    together = pd.DataFrame({"OWN": own} | peers)
+    together.iloc[:, 1:] += noise[:, None]
+    told = findings.ties(together)
+    assert told.loc["LEADS", "p"] < 0.001 < 0.05 < told.loc["FOLLOWS", "p"]
+    assert told.loc["LEADS", "before"] == pytest.approx(0.7, abs=0.05)
