@@ -200,6 +200,10 @@ def test_bars_of_the_test_period(executed, ticker, tested):
     crps = integrate.trapezoid(np.mean(distances, axis=0), x)
     assert float(found[2]) == pytest.approx(crps, abs=0.004)
 
+    inside = np.abs(returns[-(tested - 1) :]) <= stats.t.ppf(0.9, df, 0, scale)
+    held = float(re.search(r"held ([\d.]+) %", told)[1])
+    assert held == pytest.approx(100 * inside.mean(), abs=0.5)
+
 
 def test_one_session_hides_the_arch_effect_from_the_squares():
     returns = findings.log_returns(read("AAPL"))
