@@ -19,7 +19,8 @@ backend baselines networks regressions lstm textbook models
 losses significance
 scores
 protocol
-tables plots report
+tables plots report findings
+answers
 study __main__
 scraper
 """
