@@ -120,23 +120,19 @@ def answer(
     mine = verdict[verdict["ticker"] == ticker]
     lstm = mine[mine["model"] == "LSTM"].set_index("horizon")
     best = mine.loc[mine.groupby("horizon")["crps"].idxmin()]
-    gain = {h: beside.loc[("LSTM", h)] for h in lstm.index}
+    gain = beside.loc["LSTM"]
     rows = {
-        "lowest CRPS": best["model"],
-        "LSTM's over the random walk's": lstm["crps_vs_rw"].map(
-            "{:.3f}".format
-        ),
-        "LSTM's beside `Linear`'s": [
-            f"{row['CRPS (%)']:+.2f} % (p {row['p']:.2f})"
-            for row in gain.values()
-        ],
-        "right about up or down": lstm["hit_rate"].map("{:.0%}".format),
-        "always the commoner one": lstm["majority_rate"].map("{:.0%}".format),
-        "80 % interval holds": lstm["cover_80"].map("{:.0%}".format),
+        "lowest CRPS of all": best["model"],
+        "LSTM's ÷ the random walk's": lstm["crps_vs_rw"].map("{:.3f}".format),
+        "LSTM's against `Linear`'s": gain["CRPS (%)"].map("{:+.2f} %".format),
+        "p of that difference": gain["p"].map("{:.2f}".format),
+        "right about up or down": lstm["hit_rate"].map(_percent),
+        "the commoner of the two": lstm["majority_rate"].map(_percent),
+        "80 % interval holds": lstm["cover_80"].map(_percent),
     }
     days = dates.test_start, dates.test_end
     span = " to ".join(f"{day.day} {day:%B %Y}" for day in days)
-    head = [f"{ticker}, {span}", *(f"{h} ahead" for h in lstm.index)]
+    head = [f"{ticker}, {span}, sessions ahead:", *map(str, lstm.index)]
     lines = [head, ["---"] * len(head)]
     lines += [[name, *map(str, cells)] for name, cells in rows.items()]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -147,7 +143,7 @@ def _headline(lstm: pd.DataFrame, study: pd.DataFrame, ticker: str) -> str:
     """Whether what holds over all stocks and years holds for this one."""
     pooled = study[(study["ticker"] == POOLED) & (study["model"] == "LSTM")]
     pooled = pooled.set_index("horizon")["crps_vs_rw"]
-    share = ", ".join(f"{1 - pooled[h]:.1%}" for h in pooled.index)
+    share = ", ".join(f"{100 - 100 * ratio:.1f}" for ratio in pooled)
     where = ", ".join(map(str, pooled.index))
     failed = [str(h) for h in lstm.index if lstm["crps_vs_rw"][h] >= 1]
     here = "**It holds here, at every horizon.**"
@@ -159,9 +155,9 @@ def _headline(lstm: pd.DataFrame, study: pd.DataFrame, ticker: str) -> str:
         )
     return (
         "The study's headline: over its stocks and years the LSTM's CRPS is "
-        f"{share} below the random walk's, {where} sessions ahead. {here} "
-        "Every model says the direction of its assumed growth on every day, "
-        "so being right about it is no skill."
+        f"{share} % below the random walk's, {where} sessions ahead. {here} "
+        "Every model of volatility here says up on every day, as shares rose "
+        "in the long run, so being right about it is no skill."
     )
 
 
@@ -185,3 +181,7 @@ def forecast_table(
     table.insert(0, "Date", dates.strftime("%Y-%m-%d"))
     table.insert(1, "Horizon", np.arange(1, len(table) + 1))
     return table
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
