@@ -1,7 +1,7 @@
 """Published recipes for LSTMs on stock prices: their facts, no code of theirs.
 
 Each was read from the file named, and is rebuilt from these facts by
-``forecasting.replays``. They were chosen for how often they are copied.
+``rebuilt``. They were chosen for how often they are copied.
 """
 
 from dataclasses import dataclass
@@ -20,10 +20,12 @@ class Recipe:
     ``scaling``: "minmax" and "zscore" of rows (all of them if ``leak``, else
     those trained on; in parts of ``chunk`` rows, if that is not None),
     "start" divides each window by its first row, "change" takes relative
-    changes; both subtract one. ``smooth``: weight of the new row in the
-    exponential mean of the training rows.
+    changes; both subtract one. ``smooth``, ``smooth_forecast``: weight of the
+    newest in an exponential mean of the training rows, of forecasts that
+    follow each other.
 
     ``layers``: (name of a Keras layer, its size or rate, activation);
+    ``optimizer``: name of a Keras optimiser, its options but for the rate;
     ``decay``: (n, f), the rate times f after every n epochs; ``epochs`` as
     published, ``run`` here.
 
@@ -44,7 +46,7 @@ class Recipe:
     scaling: str
     lookback: int
     layers: tuple[tuple, ...]
-    optimizer: str
+    optimizer: tuple[str, dict]
     rate: float
     batch: int
     epochs: int
@@ -56,7 +58,8 @@ class Recipe:
     target: str = "Close"
     leak: bool = True
     chunk: int | None = None
-    smooth: float | None = None
+    smooth: float = 1.0
+    smooth_forecast: float = 1.0
     decay: tuple[int, float] | None = None
     loss: str = "mse"
     shuffled: bool = False
@@ -88,13 +91,14 @@ RECIPES = [
         scaling="minmax",
         lookback=5,
         layers=stack((128,), 0.2),
-        optimizer="Adam",
+        optimizer=("Adam", {}),
         rate=0.01,
         batch=5,
         epochs=300,
         run=300,
         split=222 / 252,
         steps=30,
+        smooth_forecast=0.7,
         metric="accuracy, %",
         rule="straight line",
     ),
@@ -110,7 +114,7 @@ RECIPES = [
         scaling="minmax",
         lookback=100,
         layers=(("LSTM", 50),) * 3,
-        optimizer="Adam",
+        optimizer=("Adam", {}),
         rate=1e-3,
         batch=64,
         epochs=100,
@@ -129,7 +133,7 @@ RECIPES = [
         scaling="minmax",
         lookback=60,
         layers=(("LSTM", 128), ("LSTM", 64), ("Dense", 25)),
-        optimizer="Adam",
+        optimizer=("Adam", {}),
         rate=1e-3,
         batch=1,
         epochs=1,
@@ -149,7 +153,7 @@ RECIPES = [
         leak=False,
         lookback=60,
         layers=stack((50, 50, 50), 0.2),
-        optimizer="Adam",
+        optimizer=("Adam", {}),
         rate=1e-3,
         batch=32,
         epochs=25,
@@ -173,7 +177,7 @@ RECIPES = [
         smooth=0.1,
         lookback=50,
         layers=stack((200, 200, 150), 0.2),
-        optimizer="Adam",
+        optimizer=("Adam", {}),
         rate=1e-4,
         batch=500,
         epochs=30,
@@ -194,7 +198,7 @@ RECIPES = [
         scaling="minmax",
         lookback=50,
         layers=stack((256, 256), 0.4),
-        optimizer="Adam",
+        optimizer=("Adam", {}),
         rate=1e-3,
         loss="huber",
         batch=64,
@@ -224,7 +228,7 @@ RECIPES = [
             ("LSTM", 100),
             ("Dropout", 0.2),
         ),
-        optimizer="Adam",
+        optimizer=("Adam", {}),
         rate=1e-3,
         batch=32,
         epochs=2,
@@ -244,7 +248,7 @@ RECIPES = [
         scaling="start",
         lookback=50,
         layers=stack((50, 100), 0.2),
-        optimizer="RMSprop",
+        optimizer=("RMSprop", {}),
         rate=1e-3,
         batch=512,
         epochs=1,
@@ -264,7 +268,7 @@ RECIPES = [
         scaling="change",
         lookback=30,
         layers=stack((128,), 0.2),
-        optimizer="RMSprop",
+        optimizer=("RMSprop", {}),
         rate=1e-3,
         decay=(1, 0.99),
         batch=64,
@@ -284,7 +288,7 @@ RECIPES = [
         scaling="zscore",
         lookback=20,
         layers=(("Dense", 32, "relu"), *stack((32, 32), 0.2)),
-        optimizer="Adam",
+        optimizer=("Adam", {}),
         rate=0.01,
         decay=(40, 0.1),
         batch=64,
@@ -306,7 +310,7 @@ RECIPES = [
         scaling="minmax",
         lookback=50,
         layers=(("LSTM", 50), ("Dropout", 0.2), ("Dense", 64, "sigmoid")),
-        optimizer="Adam",
+        optimizer=("Adam", {}),
         rate=5e-4,
         batch=32,
         epochs=50,
@@ -330,7 +334,7 @@ RECIPES = [
         scaling="minmax",
         lookback=1,
         layers=(("LSTM", 32), ("LSTM", 16)),
-        optimizer="Adagrad",
+        optimizer=("Adagrad", {"initial_accumulator_value": 0.0}),
         rate=0.01,
         batch=1,
         epochs=5,

@@ -9,8 +9,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from forecasting.market.prices import DATA, PriceError, load_directory
-from forecasting.published import BY_NAME
-from forecasting.replays import row
+from forecasting.recipes.published import BY_NAME
+from forecasting.recipes.replays import row
 
 
 def main(argv: list[str] | None = None) -> int:
