@@ -20,7 +20,10 @@ losses significance
 scores
 protocol
 tables plots
-study __main__
+recipes.published
+recipes.rebuilt
+recipes.replays
+study __main__ recipes.__main__
 scraper
 """
 LEVEL = {

@@ -26,7 +26,7 @@ HISTORIES = load_directory(ROOT / "data" / "snapshot")
 # Small networks: what may be read does not depend on their size.
 SMALL = [
     replace(BY_NAME[name], layers=(("LSTM", 2),), batch=512, run=1)
-    for name in ["stacked-100", "mid-price", "sequences", "next-open"]
+    for name in ["mid-price", "next-open"]
 ]
 
 

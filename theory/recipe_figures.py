@@ -9,19 +9,17 @@ from matplotlib.figure import Figure
 from forecasting.plots import AMBER, STYLES
 from forecasting.recipes.replays import Replay
 
-NETWORK = {"color": BLUE, "linestyle": "-", "marker": ""}
-
 
 def days_ahead(r: Replay, past: pd.Series) -> Figure:
     """One recursive forecast beside its trivial rule and what came."""
     fig, ax = plt.subplots()
-    before = np.arange(-len(past) + 1, 1)
-    after = np.arange(1, r.said.shape[1] + 1)
-    ax.plot(before, past, **STYLES["actual"])
-    ax.plot(after, r.actual[0], label="actual", **STYLES["actual"])
+    actual = np.append(past, r.actual[0])
+    days = np.arange(len(actual)) - len(past) + 1
+    after = days[len(past) :]
+    ax.plot(days, actual, label="actual", **STYLES["actual"])
     ax.plot(after, r.trivial[0], label="straight line", **BASELINE)
     ax.plot(after, r.said[0], label="LSTM", **STYLES["LSTM"])
-    ax.axvline(0.5, color="black", lw=0.6)
+    ax.axvline(0, color="black", lw=0.6)
     ax.set(xlabel="sessions after the training rows", ylabel="close, dollars")
     ax.legend()
     return fig
@@ -40,18 +38,18 @@ def two_units(r: Replay) -> Figure:
     return fig
 
 
-def lag(r: Replay, shown: int, offsets, errors) -> Figure:
-    """The last forecasts with their closes; RMSE against closes shifted."""
+def lag(r: Replay, shown: int, offsets, correlations) -> Figure:
+    """The last forecasts with their closes; how changes correlate, shifted."""
     fig, (left, right) = plt.subplots(1, 2, width_ratios=[3, 2])
     days = np.arange(shown)
     left.plot(days, r.actual[-shown:], label="close", **STYLES["actual"])
     left.plot(days, r.said[-shown:], label="LSTM", **STYLES["LSTM"])
     left.set(xlabel="session", ylabel="close, dollars")
     left.legend()
-    right.plot(offsets, errors, "o-", color=BLUE, ms=4)
-    right.axvline(-1, **BASELINE)
-    right.set(xlabel="compared with the close, sessions off")
-    right.set(ylabel="RMSE, dollars", xticks=[-4, -1, 0, 3])
+    right.bar(offsets, correlations, color=BLUE)
+    right.axhline(0, color="black", lw=0.6)
+    right.set(xlabel="offset, sessions", xticks=[-4, -3, -2, -1, 0, 1, 2])
+    right.set(ylabel="correlation of changes")
     return fig
 
 
