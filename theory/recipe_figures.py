@@ -59,7 +59,7 @@ def as_published(ratio: pd.Series) -> Figure:
     ratio = ratio.sort_values(ascending=False)
     ax.plot(ratio, ratio.index, "o", color=BLUE)
     ax.axvline(1, **BASELINE)
-    log_x(ax, [1, 2, 5, 10, 20, 50])
+    log_x(ax, [1, 2, 5, 10, 20])
     ax.set(xlabel="error / trivial rule's error (log scale)")
     ax.set(ylabel="recipe")
     return fig
@@ -71,7 +71,7 @@ def under_protocol(table: pd.DataFrame) -> Figure:
     table = table.sort_values("theil_u", ascending=False)
     left.plot(table["theil_u"], table.index, "o", color=BLUE)
     left.axvline(1, **BASELINE)
-    log_x(left, [1, 2, 5, 10, 20])
+    log_x(left, [1, 2, 5])
     left.set(xlabel="Theil's U (log scale)", ylabel="recipe")
     hit, majority = 100 * table["hit_rate"], 100 * table["majority_rate"]
     right.hlines(table.index, majority, hit, color=BASELINE["color"], lw=1)
@@ -79,5 +79,5 @@ def under_protocol(table: pd.DataFrame) -> Figure:
                label="commoner direction, always")  # fmt: skip
     right.plot(hit, table.index, "o", color=BLUE, label="recipe")
     right.set(xlabel="directions right, %")
-    right.legend(loc="lower right", fontsize=8)
+    fig.legend(loc="outside upper right", ncols=2, fontsize=8)
     return fig
