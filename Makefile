@@ -34,7 +34,7 @@ bench: .venv/ready .venv-bench/ready
 clean:
 	rm -rf .venv .venv-bench *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find results -mindepth 1 -maxdepth 1 ! -name 'verdict*' ! -name README.md \
-	  -exec rm -rf {} +
+	  ! -name recipes.csv -exec rm -rf {} +
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv

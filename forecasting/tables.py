@@ -150,14 +150,19 @@ def _headline(lstm: pd.DataFrame, study: pd.DataFrame, ticker: str) -> str:
     if failed:
         here = (
             f"**It does not hold for {ticker} in this year "
-            f"{' and '.join(failed)} sessions ahead**, where the random "
-            "walk's fixed width did better."
+            f"{', '.join(failed)} sessions ahead**, where the random walk's "
+            "fixed width did better."
+        )
+    up = "No model of volatility says a direction here."
+    if lstm["hit_rate"].notna().any():
+        up = (
+            "Every model of volatility says up on every day, as shares rose "
+            "in the long run, so being right about it is no skill."
         )
     return (
         "The study's headline: over its stocks and years the LSTM's CRPS is "
         f"{share} % below the random walk's, {where} sessions ahead. {here} "
-        "Every model of volatility here says up on every day, as shares rose "
-        "in the long run, so being right about it is no skill."
+        f"{up}"
     )
 
 
@@ -184,4 +189,4 @@ def forecast_table(
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return "–" if np.isnan(share) else f"{100 * share:.0f} %"

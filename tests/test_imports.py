@@ -21,7 +21,10 @@ scores
 protocol
 tables plots report findings
 answers
-study __main__
+recipes.published
+recipes.rebuilt
+recipes.replays
+study __main__ recipes.__main__
 scraper
 """
 LEVEL = {

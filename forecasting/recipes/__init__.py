@@ -1,0 +1,1 @@
+"""Popular recipes for LSTMs on stock prices, replayed."""
