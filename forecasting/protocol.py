@@ -223,15 +223,17 @@ def fit_seeds(
     return in_parallel(fit_model, calls)
 
 
-def in_parallel(function: Callable, calls: Iterable[tuple]) -> list:
+def in_parallel(function: Callable, calls: list[tuple]) -> list:
     """What a function returns for each of the ``calls``, on all cores.
 
     It may be a notebook's own, and train.
     """
+    # One more than cores: the last of three is not left to run alone on two.
+    jobs = min(len(calls), joblib.cpu_count() + 1)
     unpack = joblib.delayed(_unpacked)
     packed = [cloudpickle.dumps((function, these)) for these in calls]
     with _quiet_workers():
-        return joblib.Parallel(n_jobs=-1)(unpack(these) for these in packed)
+        return joblib.Parallel(jobs)(unpack(these) for these in packed)
 
 
 def _unpacked(call: bytes) -> object:
