@@ -223,13 +223,14 @@ def fit_seeds(
     return in_parallel(fit_model, calls)
 
 
-def in_parallel(function: Callable, calls: list[tuple]) -> list:
+def in_parallel(function: Callable, calls: Iterable[tuple]) -> list:
     """What a function returns for each of the ``calls``, on all cores.
 
     It may be a notebook's own, and train.
     """
     # One more than cores: the last of three is not left to run alone on two.
-    jobs = min(len(calls), joblib.cpu_count() + 1)
+    # (Always the same number, or joblib would start its workers anew.)
+    jobs = joblib.cpu_count() + 1
     unpack = joblib.delayed(_unpacked)
     packed = [cloudpickle.dumps((function, these)) for these in calls]
     with _quiet_workers():
