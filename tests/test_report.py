@@ -116,7 +116,7 @@ def test_a_page_needs_no_network_and_fits_a_phone(browser, folder, name):
         address = (folder / f"{name}.html").as_uri()
         page.on("console", lambda message: wrong.append(message.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda request: wrong.append(request.url[:80]))
+        page.on("request", lambda request: wrong.append(request.url))
         page.goto(address)
         asked = [url for url in wrong if not url.startswith("data:image/png")]
         assert asked == [address]
