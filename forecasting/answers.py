@@ -6,6 +6,7 @@ import pandas as pd
 from forecasting import findings
 from forecasting.findings import LEVEL
 from forecasting.market.calendars import currency
+from forecasting.tables import p_is, p_value
 
 NONE, NO_TRACE = "none found at 5 %", "No trace found at 5 %"
 
@@ -202,16 +203,6 @@ def as_text(found: dict[str, tuple[str, str]], number: int) -> str:
     """One answer, 1 … 7, and what follows from it, in Markdown."""
     answer, told = list(found.values())[number - 1]
     return f"**{answer}** *For a forecaster:* {told}"
-
-
-def p_value(p: float) -> str:
-    """A p-value with three decimals."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def p_is(p: float) -> str:
-    """A p-value within a sentence."""
-    return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
 
 
 def significant(x: float) -> str:

@@ -10,7 +10,6 @@ from arch.unitroot import ADF, KPSS, VarianceRatio
 from scipy import stats
 from statsmodels.api import OLS, add_constant
 from statsmodels.stats.diagnostic import acorr_ljungbox, het_arch
-from statsmodels.stats.multitest import multipletests
 from statsmodels.tsa.stattools import acf
 
 from forecasting.baselines import RandomWalk
@@ -18,6 +17,7 @@ from forecasting.features import garman_klass, log_close
 from forecasting.forecast import Forecast
 from forecasting.market import prices
 from forecasting.settings import STUDY
+from forecasting.significance import holm
 from forecasting.windows import make_targets, rows_needed
 
 MONTH, QUARTER, YEAR = 21, 63, 252  # sessions
@@ -359,8 +359,3 @@ def bars(history: pd.DataFrame, ticker: str) -> pd.DataFrame:
             "rose": 100 * np.mean(moves > 0),
         }
     return pd.DataFrame(rows).T.rename_axis("sessions ahead")
-
-
-def holm(p: list[float]) -> np.ndarray:
-    """P-values adjusted for their number (Holm 1979)."""
-    return multipletests(p, method="holm")[1]

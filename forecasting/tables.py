@@ -70,13 +70,21 @@ def in_words(summary: pd.DataFrame, ticker: str, model: str) -> list[str]:
     for row in summary[chosen].itertuples():
         sign = "lower" if row.dm_crps < 0 else "higher"
         sure = "reliably" if row.p_crps_holm < 0.05 else "not reliably"
-        adjusted = row.p_crps_holm
-        p = "< 0.001" if adjusted < 0.001 else f"= {adjusted:.3f}"
         lines.append(
             f"{model}, {row.horizon} ahead: CRPS {sure} {sign} than "
-            f"{row.against}'s (DM {row.dm_crps:+.1f}, p {p})"
+            f"{row.against}'s (DM {row.dm_crps:+.1f}, {p_is(row.p_crps_holm)})"
         )
     return lines
+
+
+def p_value(p: float) -> str:
+    """A p-value with three decimals."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def p_is(p: float) -> str:
+    """A p-value within a sentence."""
+    return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
 
 
 def beside(

@@ -6,6 +6,8 @@ Each was read from the file named, and is rebuilt from these facts by
 
 from dataclasses import dataclass
 
+from forecasting.market.prices import COLUMNS
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -75,8 +77,6 @@ def stack(units: tuple[int, ...], dropout: float) -> tuple[tuple, ...]:
         layer for n in units for layer in (("LSTM", n), ("Dropout", dropout))
     )
 
-
-OHLCV = ("Open", "High", "Low", "Close", "Volume")
 
 RECIPES = [
     Recipe(
@@ -305,7 +305,7 @@ RECIPES = [
         claim="MSE over range",
         flaw="trades before its own forecast",
         ticker="MSFT",
-        inputs=OHLCV,
+        inputs=tuple(COLUMNS),
         target="Open",
         scaling="minmax",
         lookback=50,

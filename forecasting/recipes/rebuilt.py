@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from forecasting.backend import keras
+from forecasting.market.prices import OHLC
 from forecasting.recipes.published import Recipe
 from forecasting.windows import make_windows
 
@@ -16,7 +17,7 @@ def columns(prices: pd.DataFrame, names: tuple[str, ...]) -> np.ndarray:
     """Columns of a history, ``(n, len(names))``; Mid and Mean among them."""
     known = prices.assign(
         Mid=prices[["High", "Low"]].mean(axis=1),
-        Mean=prices[["Open", "High", "Low", "Close"]].mean(axis=1),
+        Mean=prices[OHLC].mean(axis=1),
     )
     return known[list(names)].to_numpy(dtype=float)
 
