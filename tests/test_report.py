@@ -132,8 +132,8 @@ def test_a_page_needs_no_network_and_fits_a_phone(browser, folder, name):
 
 def test_formulas_are_drawn(browser, folder, notebooks):
     page = browser.new_page()
-    page.goto((folder / "theory" / "2-lstm.html").as_uri())
-    cells = notebooks["theory/2-lstm"].cells
+    page.goto((folder / "theory" / "02-lstm.html").as_uri())
+    cells = notebooks["theory/02-lstm"].cells
     text = "".join(c.source for c in cells if c.cell_type == "markdown")
     formulas = re.findall(r"(?s)\$\$.+?\$\$|\$.+?\$", text)
     assert page.locator("math").count() == len(formulas) > 100

@@ -1,0 +1,1 @@
+"""The exercises that end each note: one file of checkers a note."""
