@@ -1,0 +1,113 @@
+// Drawing in SVG: markup as text, at the width that the figure has, so that
+// its letters stay readable on a phone. And what the page's controls share.
+
+export const $ = (id) => document.getElementById(id);
+export const clamp = (value, low, high) =>
+  Math.min(Math.max(value, low), high);
+export const number = (value, digits = 2) =>
+  value.toFixed(digits).replace("-", "−");
+
+// A positive number, as a power of ten where it is small
+export function small(value) {
+  if (value >= 0.001 || value < 1e-300) return number(value, 3);
+  const exponent = Math.floor(Math.log10(value));
+  return `${number(value / 10 ** exponent, 1)}·${tenTo(exponent)}`;
+}
+export const tenTo = (exponent) => "10⁻" +
+  [...String(-exponent)].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("");
+
+export function tag(name, attributes, inside = "") {
+  const list = Object.entries(attributes)
+    .map(([key, value]) => ` ${key}="${value}"`).join("");
+  return `<${name}${list}>${inside}</${name}>`;
+}
+const fixed = (value) => Number(value.toFixed(2));
+export const line = (points, kind, attributes = {}) => tag("polyline", {
+  points: points.map((point) => point.map(fixed).join()).join(" "),
+  class: kind, ...attributes });
+export const rect = (x, y, width, height, kind) => tag("rect", {
+  x: fixed(x), y: fixed(y), width: fixed(Math.max(width, 0)),
+  height: fixed(Math.max(height, 0)), class: kind });
+export const text = (x, y, words, kind = "") =>
+  tag("text", { x: fixed(x), y: fixed(y), class: kind }, words);
+export const dot = (x, y, r, kind, attributes = {}) =>
+  tag("circle", { cx: fixed(x), cy: fixed(y), r, class: kind, ...attributes });
+
+// From numbers to places, and (back) from places to numbers inside
+export function scale(from, to, low, high) {
+  const slope = (high - low) / (to - from);
+  const place = (value) => low + slope * (value - from);
+  const back = (at) => from +
+    clamp((at - low) / (high - low), 0, 1) * (to - from);
+  return Object.assign(place, { back });
+}
+export const yAxis = (ticks, y, left, right, name = String) =>
+  ticks.map((tick) => line([[left, y(tick)], [right, y(tick)]], "hair") +
+    text(left - 6, y(tick) + 4, name(tick), "end tick")).join("");
+export const xAxis = (ticks, x, y, name = String) => ticks.map((tick) =>
+  text(x(tick), y + 16, name(tick), "mid tick")).join("");
+
+// draw(width) → [height, markup]; drawn again when the width changes
+export function figure(id, draw) {
+  const svg = $(id);
+  const redraw = () => {
+    if (!svg.clientWidth) return;
+    const [height, markup] = draw(svg.clientWidth);
+    svg.setAttribute("viewBox", `0 0 ${svg.clientWidth} ${height}`);
+    svg.style.height = `${height}px`;
+    svg.innerHTML = markup;
+  };
+  new ResizeObserver(redraw).observe(svg);
+  return redraw;
+}
+
+// move(x, y, width, grip) while a finger or the mouse drags over a figure;
+// grip names the handle that was pressed, if any.
+export function drag(id, move) {
+  let grip = null;
+  const svg = $(id);
+  const follow = (event) => {
+    const box = svg.getBoundingClientRect();
+    move(event.clientX - box.left, event.clientY - box.top, box.width, grip);
+  };
+  svg.addEventListener("pointerdown", (event) => {
+    grip = event.target.dataset.grip ?? "";
+    svg.setPointerCapture(event.pointerId);
+    follow(event);
+  });
+  svg.addEventListener("pointermove", (event) => {
+    if (svg.hasPointerCapture(event.pointerId)) follow(event);
+  });
+}
+
+// The inputs hold the state: read one; or set some, one after the other
+export const get = (id) => Number($(id).value);
+export function set(values) {
+  for (const id in values) {
+    $(id).value = values[id];
+    $(id).dispatchEvent(new Event("input", { bubbles: true }));
+  }
+}
+export function say(words) {
+  for (const id in words) $(id).textContent = words[id];
+}
+
+// Render a section whenever one of its inputs changes, by hand or by a
+// button with data-set; then write each slider's number beside it.
+export function live(id, render) {
+  const section = $(id);
+  const update = (event) => {
+    render(event?.target.id);
+    for (const input of section.querySelectorAll("input")) {
+      const { digits, unit = "" } = input.dataset;
+      if (!digits) continue;
+      const words = number(Number(input.value), digits) + unit;
+      input.setAttribute("aria-valuetext", words);
+      input.parentElement.querySelector("output").textContent = words;
+    }
+  };
+  section.addEventListener("input", update);
+  section.addEventListener("click", ({ target }) =>
+    target.dataset.set && set(JSON.parse(target.dataset.set)));
+  update();
+}
