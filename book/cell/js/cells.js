@@ -24,9 +24,8 @@ const back = (dz, U) => U.map((row) =>
 
 export function rnnForward(x, { W, U, b }, h0 = zeros(U.length)) {
   const h = [];
-  for (const row of x) {
-    h.push(affine(row, W, h.at(-1) ?? h0, U, b).map(Math.tanh));
-  }
+  for (const row of x) h.push(affine(row, W, h.at(-1) ?? h0, U, b)
+    .map(Math.tanh));
   return { x, h, h0 };
 }
 
@@ -48,15 +47,15 @@ export function lstmForward(
   const n = U.length;
   const cache = { x, h0, c0, h: [], c: [], i: [], f: [], cTilde: [], o: [] };
   for (const row of x) {
-    const h = cache.h.at(-1) ?? h0;
     const before = cache.c.at(-1) ?? c0;
-    const z = affine(row, W, h, U, b);
+    const z = affine(row, W, cache.h.at(-1) ?? h0, U, b);
     const i = z.slice(0, n).map(logistic);
     const f = z.slice(n, 2 * n).map(logistic);
     const cTilde = z.slice(2 * n, 3 * n).map(Math.tanh);
     const o = z.slice(3 * n).map(logistic);
     const c = before.map((old, k) => f[k] * old + i[k] * cTilde[k]);
-    const now = { i, f, cTilde, o, c, h: c.map((v, k) => o[k] * Math.tanh(v)) };
+    const h = c.map((value, k) => o[k] * Math.tanh(value));
+    const now = { i, f, cTilde, o, c, h };
     for (const name in now) cache[name].push(now[name]);
   }
   return cache;
@@ -67,12 +66,9 @@ export function lstmBackward(dh, cache, { W, U, b }, dc = grid(dh)) {
   const { x, h, c, i, f, cTilde, o, h0, c0 } = cache;
   const n = U.length;
   const dz = [];
-  let dhNext = zeros(n);
-  let dcNext = zeros(n);
+  let dhNext = zeros(n), dcNext = zeros(n);
   for (let t = h.length - 1; t >= 0; t--) {
-    const before = t ? c[t - 1] : c0;
-    const dzt = zeros(4 * n);
-    const passed = zeros(n);
+    const before = t ? c[t - 1] : c0, dzt = zeros(4 * n), passed = zeros(n);
     for (let k = 0; k < n; k++) {
       const [I, F, G, O] = [i[t][k], f[t][k], cTilde[t][k], o[t][k]];
       const tanhC = Math.tanh(c[t][k]);
@@ -84,9 +80,7 @@ export function lstmBackward(dh, cache, { W, U, b }, dc = grid(dh)) {
       dzt[3 * n + k] = dhk * tanhC * O * (1 - O);
       passed[k] = dck * F;
     }
-    dz[t] = dzt;
-    dhNext = back(dzt, U);
-    dcNext = passed;
+    [dz[t], dhNext, dcNext] = [dzt, back(dzt, U), passed];
   }
   const found = weightGradients(dz, x, h, h0, { W, U, b });
   return { ...found, h0: dhNext, c0: dcNext };

@@ -2,10 +2,8 @@
 // its letters stay readable on a phone. And what the page's controls share.
 
 export const $ = (id) => document.getElementById(id);
-export const clamp = (value, low, high) =>
-  Math.min(Math.max(value, low), high);
-export const number = (value, digits = 2) =>
-  value.toFixed(digits).replace("-", "−");
+export const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
+export const number = (v, digits = 2) => v.toFixed(digits).replace("-", "−");
 
 // A positive number, as a power of ten where it is small
 export function small(value) {
@@ -28,10 +26,15 @@ export const line = (points, kind, attributes = {}) => tag("polyline", {
 export const rect = (x, y, width, height, kind) => tag("rect", {
   x: fixed(x), y: fixed(y), width: fixed(Math.max(width, 0)),
   height: fixed(Math.max(height, 0)), class: kind });
+export const bar = (x, from, to, width, kind) =>
+  rect(x, Math.min(from, to), width, Math.abs(to - from), kind);
 export const text = (x, y, words, kind = "") =>
   tag("text", { x: fixed(x), y: fixed(y), class: kind }, words);
 export const dot = (x, y, r, kind, attributes = {}) =>
   tag("circle", { cx: fixed(x), cy: fixed(y), r, class: kind, ...attributes });
+// A dot to drag, with room for a finger around it
+export const handle = (x, y, kind, grip) => dot(x, y, 6, `fill ${kind}`) +
+  dot(x, y, 22, "grip", { "data-grip": grip });
 
 // From numbers to places, and (back) from places to numbers inside
 export function scale(from, to, low, high) {
@@ -48,12 +51,10 @@ export const xAxis = (ticks, x, y, name = String) => ticks.map((tick) =>
   text(x(tick), y + 16, name(tick), "mid tick")).join("");
 
 // draw(width) → [height, markup]; drawn again when the width changes
-export function figure(id, draw) {
+function figure(id, draw) {
   const svg = $(id);
   const redraw = () => {
-    if (!svg.clientWidth) return;
-    const [height, markup] = draw(svg.clientWidth);
-    svg.setAttribute("viewBox", `0 0 ${svg.clientWidth} ${height}`);
+    const [height, markup] = draw(svg.clientWidth || 320);
     svg.style.height = `${height}px`;
     svg.innerHTML = markup;
   };
@@ -92,15 +93,17 @@ export function say(words) {
   for (const id in words) $(id).textContent = words[id];
 }
 
-// Render a section whenever one of its inputs changes, by hand or by a
-// button with data-set; then write each slider's number beside it.
-export function live(id, render) {
+// A section with its drawings {id: draw}: whenever one of its inputs changes,
+// by hand or by a button with data-set, render(the input's id), draw, and
+// write each slider's number beside it.
+export function live(id, drawings, render) {
   const section = $(id);
+  const figures = Object.entries(drawings).map((each) => figure(...each));
   const update = (event) => {
     render(event?.target.id);
-    for (const input of section.querySelectorAll("input")) {
+    figures.forEach((redraw) => redraw());
+    for (const input of section.querySelectorAll("[data-digits]")) {
       const { digits, unit = "" } = input.dataset;
-      if (!digits) continue;
       const words = number(Number(input.value), digits) + unit;
       input.setAttribute("aria-valuetext", words);
       input.parentElement.querySelector("output").textContent = words;

@@ -24,31 +24,22 @@ export const logPrices = ({ Open, High, Low, Close, Volume }) =>
 export const moveOf = (log, t) => log[t].close - log[t - 1].close;
 export const spreadOf = (log, t) => log[t].high - log[t].low;
 
-// The least range that holds the open and a close after this move
-export const leastSpread = (log, t, move) =>
-  Math.abs(log[t - 1].close + move - log[t].open);
-
-// The history in which session t had another return and range. The gap at
-// the open stays, and so do the returns of later sessions.
+// The history in which session t had another return and range, if that holds
+// the open and the close. The gap at the open stays, and so do the returns of
+// later sessions.
 export function edit(log, t, move, spread) {
   const { open, high, low, close } = log[t];
-  const up = high - Math.max(open, close);
-  const down = Math.min(open, close) - low;
+  const up = high - Math.max(open, close), down = Math.min(open, close) - low;
   const share = up + down > 0 ? up / (up + down) : 0.5;
   const now = log[t - 1].close + move;
   const beyond = Math.max(spread - Math.abs(now - open), 0);
-  const shifted = log.map((row, k) => k <= t ? row : {
-    open: row.open + now - close, high: row.high + now - close,
-    low: row.low + now - close, close: row.close + now - close,
-    volume: row.volume,
-  });
-  shifted[t] = {
-    ...log[t],
+  const shift = now - close;
+  const later = (row) => ({ open: row.open + shift, high: row.high + shift,
+    low: row.low + shift, close: row.close + shift, volume: row.volume });
+  const changed = { ...log[t], close: now,
     high: Math.max(open, now) + share * beyond,
-    low: Math.min(open, now) - (1 - share) * beyond,
-    close: now,
-  };
-  return shifted;
+    low: Math.min(open, now) - (1 - share) * beyond };
+  return [...log.slice(0, t), changed, ...log.slice(t + 1).map(later)];
 }
 
 // Garman & Klass's variance of the hours of trade
@@ -104,40 +95,35 @@ function clock(wilder, t) {
 const scaled = (row, { mean, sd }) =>
   row.map((value, k) => (value - mean[k]) / sd[k]);
 
-// Standard deviation of the next 1 … H sessions, by GJR-GARCH(1,1)
-export function garchVolatility(log, { params, variance, width }, origin) {
+// GJR-GARCH(1,1): the scale of the next 1 … H sessions
+function garchVolatility(log, { params, variance, width }, origin) {
   const [mu, omega, alpha, gamma, beta] = params;
-  let step = variance;
+  let step = variance, total = 0;
   for (let t = 1; t <= origin; t++) {
     const shock = moveOf(log, t) - mu;
     const felt = alpha + (shock < 0 ? gamma : 0);
     step = omega + felt * shock ** 2 + beta * step;
   }
-  let total = 0;
-  return width.map(() => {
+  return width.map((wide) => {
     total += step;
     step = omega + (alpha + gamma / 2 + beta) * step;
-    return Math.sqrt(total + TINY);
+    return wide * Math.sqrt(total + TINY);
   });
 }
 
 // Scale of the Student-t of the log return over 1 … H sessions, by model
-export function forecast(log, model, origin) {
-  const { rows, now } = inputs(log, model.recent, origin);
-  const level = 2 * Math.log(now[origin]);
-  const linear = answer(scaled(rows[origin], model.linear), model.linear)
-    .map((value, h) => value + level + Math.log(h + 1));
+export function forecast(log, { recent, linear, lstm, garch }, origin) {
+  const { rows, now } = inputs(log, recent, origin);
+  const said = answer(scaled(rows[origin], linear), linear)
+    .map((value, h) => value + Math.log(now[origin] ** 2 * (h + 1)));
   const window = rows.slice(origin - LOOKBACK + 1, origin + 1)
-    .map((row) => scaled(row, model.lstm));
-  const added = answer(lstmForward(window, model.lstm).h.at(-1), model.lstm);
-  const lstm = linear.map((value, h) => value + added[h] * model.lstm.unit[h]);
-  const widen = (volatility, { width }) =>
-    volatility.map((value, h) => value * width[h]);
-  const root = (logVariance) => logVariance.map((v) => Math.exp(v / 2));
+    .map((row) => scaled(row, lstm));
+  const added = answer(lstmForward(window, lstm).h.at(-1), lstm);
   return {
-    lstm: widen(root(lstm), model.lstm),
-    linear: widen(root(linear), model.linear),
-    garch: widen(garchVolatility(log, model.garch, origin), model.garch),
+    lstm: lstm.width.map((width, h) =>
+      width * Math.exp((said[h] + added[h] * lstm.unit[h]) / 2)),
+    linear: linear.width.map((width, h) => width * Math.exp(said[h] / 2)),
+    garch: garchVolatility(log, garch, origin),
   };
 }
 

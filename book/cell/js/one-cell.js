@@ -1,8 +1,8 @@
 // One cell with one unit. All eight weights are 1, so that z = x + h + b.
 import { lstmForward } from "./cells.js";
 import {
-  $, clamp, dot, drag, figure, get, line, live, number, rect, say, scale,
-  set, small, tenTo, text, xAxis, yAxis,
+  $, bar, clamp, dot, drag, get, line, live, number, rect, say, scale, set,
+  small, tenTo, text, xAxis, yAxis,
 } from "./draw.js";
 
 const WEIGHTS = { W: [[1, 1, 1, 1]], U: [[1, 1, 1, 1]] };
@@ -20,14 +20,12 @@ function step() {
 }
 
 export function start() {
-  const redraw = [figure("conveyor", conveyor), figure("decay", decay)];
-  live("one", (changed) => {
+  live("one", { conveyor, decay }, (changed) => {
     // f has a slider of its own: it moves the bias that makes f so
     const others = get("x") + get("h");
     if (changed === "f") $("bf").value = (get("f") - others).toFixed(2);
     $("f").value = others + get("bf");
     write(step());
-    redraw.forEach((draw) => draw());
   });
   drag("decay", (px, py, width) => {
     const f = 10 ** (power.back(py) / steps(width).back(px));
@@ -36,8 +34,7 @@ export function start() {
 }
 
 function write(now) {
-  say(Object.fromEntries(NAMES.map((name) =>
-    [`now-${name}`, number(now[name], 3)])));
+  for (const name of NAMES) say({ [`now-${name}`]: number(now[name], 3) });
   const [i, f, g, o, c, h] = NAMES.map((name) => number(now[name]));
   say({
     "f-is": number(now.f, 4),
@@ -60,11 +57,10 @@ function write(now) {
 function conveyor(width) {
   const now = step();
   const belt = 54, product = 120, gates = 172, bus = 292;
-  const [f, i, g, o] = [0.15, 0.39, 0.63, 0.84].map((part) => part * width);
+  const [f, i, g, o] = [0.13, 0.36, 0.59, 0.8].map((part) => part * width);
   const middle = (i + g) / 2, box = clamp(width / 6.6, 46, 76);
-  const wire = (...points) => line(points, "wire");
-  const arrow = (...points) => line(points, "wire", { "marker-end":
-    "url(#head)" });
+  const arrow = (...points) =>
+    line(points, "wire", { "marker-end": "url(#head)" });
   const carry = (from, to, value) => rect(from, belt - 11, to - from, 22,
     "gauge") + line([[from, belt], [to, belt]],
     value < 0 ? "belt orange" : "belt blue",
@@ -78,8 +74,7 @@ function conveyor(width) {
     const y = scale(low, 1, gates + 84, gates); // c~ fills from its middle
     return arrow([x, bus], [x, gates + 87]) +
       rect(x - box / 2, gates, box, 84, "gauge") +
-      rect(x - box / 2, y(Math.max(value, 0)), box,
-        Math.abs(y(value) - y(0)), `fill pale ${kind}`) +
+      bar(x - box / 2, y(0), y(value), box, `fill pale ${kind}`) +
       rect(x - box / 2, gates, box, 84, "frame") +
       text(x, gates + 24, symbol, "mid symbol") +
       text(x, gates + 72, number(value), "mid") +
@@ -94,9 +89,10 @@ function conveyor(width) {
     arrow([middle, product], [middle, belt + 14]) +
     arrow([o, gates], [o, product + 13]) +
     arrow([o, belt], [o, product - 13]) +
-    arrow([o, product], [width - 3, product]) + wire([0, bus], [o, bus]) +
-    node(f, belt, "×") + node(middle, belt, "+") +
-    node(middle, product, "×") + node(o, product, "×") +
+    arrow([o, product], [width - 3, product]) +
+    line([[0, bus], [o, bus]], "wire") + node(f, belt, "×") +
+    node(middle, belt, "+") + node(middle, product, "×") +
+    node(o, product, "×") +
     text(0, belt - 22, state("c", "t−1", now.c0)) +
     text(width, belt - 22, state("c", "t", now.c), "end") +
     text(width, product + 24, state("h", "t", now.h), "end") +

@@ -1,16 +1,16 @@
 // One day of AAPL is changed; three models forecast before and after.
 import {
-  edit, forecast, interval, leastSpread, logPrices, moveOf, spreadOf,
+  edit, forecast, interval, logPrices, moveOf, spreadOf,
 } from "./forecaster.js";
 import {
-  $, dot, drag, figure, get, line, live, number, rect, say, scale, set, text,
-  xAxis, yAxis,
+  $, bar, drag, get, handle, line, live, number, say, scale, set, text, xAxis,
+  yAxis,
 } from "./draw.js";
 
 const DAYS = 60, AHEAD = [1, 5, 20], LEFT = 38, RIGHT = 10;
 const COLOURS = { lstm: "blue", linear: "green", garch: "pink" };
 const RETURNS = scale(15, -15, 24, 124), RANGES = scale(20, 0, 158, 236);
-let model, log, edited, before, after;
+let model, log, edited, range, before, after;
 
 const origin = () => model.origins[0] + get("origin");
 const day = () => origin() - DAYS + get("day");
@@ -21,15 +21,13 @@ export function start(weights) {
   log = edited = logPrices(model.rows);
   say({ fitted: model.fit_end });
   $("origin").max = model.origins[1] - model.origins[0];
-  const kinds = Object.keys(COLOURS);
-  const redraw = [figure("days", days), ...kinds.map((kind) =>
-    figure(`fan-${kind}`, (width) => fan(width, kind)))];
-  live("outlook", (changed) => {
+  const fans = Object.keys(COLOURS).map((kind) =>
+    [`fan-${kind}`, (width) => fan(width, kind)]);
+  live("outlook", { days, ...Object.fromEntries(fans) }, (changed) => {
     if (changed === "move" || changed === "spread") change(changed);
     else undo();
-    after = edited === log ? before : forecast(edited, model, origin());
+    after = forecast(edited, model, origin());
     write();
-    redraw.forEach((draw) => draw());
   });
   $("undo").addEventListener("click", () => set({ day: get("day") }));
   set({ move: -10 }); // something to see at first sight
@@ -40,22 +38,20 @@ export function start(weights) {
   });
 }
 
-// Another return or range for the day. The range holds open and close, so a
-// large return needs a large one: the slider that was not moved gives way.
+// Another return or range for the day. A large return needs a large range:
+// its slider gives way, and comes back with the return.
 function change(changed) {
-  const move = get("move") / 100;
-  const least = leastSpread(log, day(), move);
-  if (get("spread") / 100 < least) {
-    $("spread").value = Math.ceil(1000 * least) / 10;
-  }
-  edited = edit(log, day(), move, Math.max(get("spread") / 100, least));
+  if (changed === "spread") range = get("spread") / 100;
+  edited = edit(log, day(), get("move") / 100, range);
+  $("spread").value = 100 * spreadOf(edited, day());
 }
 
 function undo() {
   edited = log;
   before = forecast(log, model, origin());
+  range = spreadOf(log, day());
   $("move").value = 100 * moveOf(log, day());
-  $("spread").value = 100 * spreadOf(log, day());
+  $("spread").value = 100 * range;
 }
 
 // Ends of a central interval after 1 … 20 sessions, in %
@@ -68,28 +64,23 @@ function write() {
   for (const kind in COLOURS) {
     const [old, now] = [before, after].map((scales) =>
       ends(scales, kind, "80").map(([low, high]) => (high - low) / 2));
-    for (const h of AHEAD) {
-      say({ [`${kind}-${h}`]:
-        `${number(old[h - 1], 1)} → ${number(now[h - 1], 1)}` });
-    }
+    for (const h of AHEAD) say({ [`${kind}-${h}`]:
+      `${number(old[h - 1], 1)} → ${number(now[h - 1], 1)}` });
   }
 }
 
 // Returns and ranges of the window as bars; the day that is picked has grips
 function days(width) {
-  const x = across(width), bar = Math.max(x(1) - x(0) - 1.5, 1);
-  const first = origin() - DAYS + 1;
-  const bars = (rows, k, kind) => {
-    const move = RETURNS(100 * moveOf(rows, first + k)), zero = RETURNS(0);
-    const spread = RANGES(100 * spreadOf(rows, first + k));
-    return rect(x(k), Math.min(move, zero), bar, Math.abs(move - zero), kind) +
-      rect(x(k), spread, bar, RANGES(0) - spread, kind);
-  };
-  const picked = get("day") - 1;
+  const x = across(width), wide = Math.max(x(1) - x(0) - 1.5, 1);
+  const first = origin() - DAYS + 1, picked = get("day") - 1;
+  const move = (rows, k) => RETURNS(100 * moveOf(rows, first + k));
+  const spread = (rows, k) => RANGES(100 * spreadOf(rows, first + k));
+  const bars = (rows, k, kind) =>
+    bar(x(k), RETURNS(0), move(rows, k), wide, kind) +
+    bar(x(k), RANGES(0), spread(rows, k), wide, kind);
   const every = Array.from({ length: DAYS }, (_, k) =>
     bars(edited, k, k === picked ? "fill blue" : "number"));
-  const grip = (y, name) => dot(x(picked) + bar / 2, y, 6, "fill blue") +
-    dot(x(picked) + bar / 2, y, 22, "grip", { "data-grip": name });
+  const middle = x(picked) + wide / 2;
   return [262,
     text(LEFT, 12, "return of the session (%)", "title") +
     text(LEFT, 148, "range, high over low (%)", "title") +
@@ -98,8 +89,8 @@ function days(width) {
     xAxis([6, 29, 52], (k) => x(k + 0.5), 236, (k) =>
       model.rows.Date[first + k]) +
     bars(log, picked, "was") + // as it was, in outline
-    grip(RETURNS(100 * moveOf(edited, day())), "move") +
-    grip(RANGES(100 * spreadOf(edited, day())), "spread")];
+    handle(middle, move(edited, picked), "blue", "move") +
+    handle(middle, spread(edited, picked), "blue", "spread")];
 }
 const whole = (value) => number(value, 0);
 
@@ -108,7 +99,7 @@ function fan(width, kind) {
   const all = Object.keys(COLOURS).flatMap((name) =>
     [before, after].flatMap((scales) => ends(scales, name, "95").flat()));
   const reach = Math.ceil(Math.max(...all.map(Math.abs)) / 10) * 10;
-  const height = width < 340 ? 150 : 200, count = after.lstm.length;
+  const height = width < 340 ? 170 : 210, count = after.lstm.length;
   const y = scale(reach, -reach, 10, height);
   const x = scale(0, count, LEFT, width - RIGHT);
   const edge = (scales, level, side) => [[LEFT, y(0)],

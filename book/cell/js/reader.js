@@ -1,8 +1,8 @@
 // Two networks of note 3 read a sequence of the adding problem.
 import { read } from "./cells.js";
 import {
-  $, clamp, dot, drag, figure, get, line, live, number, rect, say, scale,
-  set, text, xAxis, yAxis,
+  $, bar, clamp, drag, get, handle, line, live, number, rect, say, scale, set,
+  text, xAxis, yAxis,
 } from "./draw.js";
 import { strip } from "./strips.js";
 
@@ -12,28 +12,26 @@ const VALUES = scale(0, 1, 96, 16);
 let seen, numbers = [];
 
 export function start(adding) {
-  const redraw = [
-    figure("numbers", drawNumbers), figure("answers", drawAnswers),
-    figure("lstm-inside", (width) => inside(width, seen.lstm, "blue",
-      { i: "input gate i", f: "forget gate f", c: "cell state, tanh c" },
-      adding.slow)),
-    figure("rnn-inside", (width) => inside(width, seen.rnn, "orange",
-      { h: "hidden state h" })),
-  ];
-  say({ "mse-lstm": number(adding.mse.lstm, 4),
-    "mse-rnn": number(adding.mse.rnn, 3) });
+  const gates = { i: "input gate i", f: "forget gate f" };
+  const drawings = {
+    numbers: drawNumbers, answers: drawAnswers,
+    "lstm-inside": (width) => inside(width, seen.lstm, "blue",
+      { ...gates, c: "cell state, tanh c" }, adding.slow),
+    "rnn-inside": (width) => inside(width, seen.rnn, "orange",
+      { h: "hidden state h" }),
+  };
+  const { mse } = adding;
+  say({ "mse-lstm": number(mse.lstm, 4), "mse-rnn": number(mse.rnn, 4) });
   renew();
-  live("reads", (changed) => {
+  live("reads", drawings, (changed) => {
     keepInside(changed);
     const x = sequence().slice(0, get("step"));
     seen = { x, lstm: read(x, adding.lstm), rnn: read(x, adding.rnn) };
-    write();
-    redraw.forEach((draw) => draw());
+    const last = (all) => number(all.at(-1), 3);
+    say({ "steps-read": x.length, guess: last(guesses()), "says-lstm":
+      last(seen.lstm.answers), "says-rnn": last(seen.rnn.answers) });
   });
-  $("new").addEventListener("click", () => {
-    renew();
-    set({ step: get("length") });
-  });
+  $("new").addEventListener("click", renew);
   $("play").addEventListener("click", play);
   drag("numbers", (px, py, width, grip) => {
     const t = Math.floor(across(width).back(px)) + 1;
@@ -55,7 +53,7 @@ function sequence() {
 
 function renew() {
   numbers = Array.from({ length: 400 }, Math.random);
-  for (const name of MARKS) $(`value-${name}`).value = Math.random();
+  set({ "value-first": Math.random(), "value-second": Math.random() });
 }
 
 // What one slider demands of the others: marks differ and lie inside, and a
@@ -71,36 +69,30 @@ function keepInside(changed) {
   for (const name of MARKS) numbers[get(name) - 1] = get(`value-${name}`);
 }
 
-let timer = null;
+let timer = 0;
 function play() {
+  // Where motion is unwelcome, a press reads a tenth and no film runs
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const T = get("length"), by = still ? T / 10 : T / 100;
-  const forward = () => {
+  const running = timer;
+  pause();
+  if (running) return;
+  if (get("step") === get("length")) set({ step: 1 });
+  $("play").textContent = "Pause";
+  timer = setInterval(() => {
+    const T = get("length"), by = T / (still ? 10 : 100);
     set({ step: Math.min(Math.ceil(get("step") + by), T) });
-    if (get("step") === T) stop();
-  };
-  const stop = () => { timer = clearInterval(timer); };
-  if (timer) stop();
-  else {
-    if (get("step") === T) set({ step: 1 });
-    if (still) forward(); // a press is a tenth of the sequence, no film
-    else timer = setInterval(forward, 60);
-  }
-  $("play").textContent = timer ? "Pause" : "Play";
+    if (still || get("step") === T) pause();
+  }, 60);
+}
+function pause() {
+  timer = clearInterval(timer);
+  $("play").textContent = "Play";
 }
 
 // The best guess after each step: a mark to come counts its mean, 0.5
 function guesses() {
   let guess = 1;
   return seen.x.map(([value, mark]) => (guess += mark * (value - 0.5)));
-}
-
-function write() {
-  const words = (values) => number(values.at(-1), 3);
-  say({
-    "steps-read": get("step"), guess: words(guesses()),
-    "says-lstm": words(seen.lstm.answers), "says-rnn": words(seen.rnn.answers),
-  });
 }
 
 const across = (width) => scale(0, get("length"), LEFT, width - RIGHT);
@@ -112,16 +104,13 @@ const atMarks = (x, y) => MARKS.map((name) =>
   text(x(get(name) - 0.5), y, "▲", "mid")).join("");
 
 function drawNumbers(width) {
-  const x = across(width), bar = Math.max(x(1) - x(0) - 0.6, 0.6);
-  const bars = sequence().map(([value, mark], t) => rect(x(t), VALUES(value),
-    bar, 96 - VALUES(value), mark ? "fill ink" : "number"));
-  const grips = MARKS.map((name) => {
-    const [px, py] = [x(get(name) - 0.5), VALUES(get(`value-${name}`))];
-    return dot(px, py, 6, "fill ink") +
-      dot(px, py, 22, "grip", { "data-grip": name });
-  });
+  const x = across(width), wide = Math.max(x(1) - x(0) - 0.6, 0.6);
+  const bars = sequence().map(([value, mark], t) =>
+    bar(x(t), 96, VALUES(value), wide, mark ? "fill ink" : "number"));
+  const handles = MARKS.map((name) => handle(x(get(name) - 0.5),
+    VALUES(get(`value-${name}`)), "ink", name));
   return [136, yAxis([0, 1], VALUES, LEFT, width - RIGHT) + bars.join("") +
-    atMarks(x, 112) + below(x, 10, 112) + grips.join("")];
+    atMarks(x, 112) + below(x, 10, 112) + handles.join("")];
 }
 
 function drawAnswers(width) {
@@ -148,11 +137,8 @@ function inside(width, { cache, gradient }, kind, strips, slow = -9) {
     return markup;
   });
   const y = scale(-0.25, 1.25, top + 90, top);
-  const bars = gradient.map(([by], k) => {
-    const to = y(clamp(by, -0.25, 1.25));
-    return rect(x(k), Math.min(to, y(0)), Math.max(x(1) - x(0), 1.4),
-      Math.abs(to - y(0)), `fill ${kind}`);
-  });
+  const bars = gradient.map(([by], k) => bar(x(k), y(0),
+    y(clamp(by, -0.25, 1.25)), Math.max(x(1) - x(0), 1.4), `fill ${kind}`));
   return [top + 130, drawn.join("") +
     text(LEFT, top - 6, "gradient of the answer by each number", "title") +
     yAxis([0, 1], y, LEFT, right) + bars.join("") +

@@ -6,9 +6,8 @@ const CIVIDIS = [[0, 34, 77], [53, 69, 108], [102, 105, 112],
 const LEVELS = 24;
 
 function cividis(share) {
-  const place = share * (CIVIDIS.length - 1);
-  const k = Math.min(Math.floor(place), CIVIDIS.length - 2);
-  const mix = (a, b) => Math.round(a + (place - k) * (b - a));
+  const k = Math.min(Math.floor(share * 5), 4); // between which of the six
+  const mix = (a, b) => Math.round(a + (share * 5 - k) * (b - a));
   return `rgb(${CIVIDIS[k].map((a, j) => mix(a, CIVIDIS[k + 1][j]))})`;
 }
 
