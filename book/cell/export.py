@@ -239,4 +239,7 @@ def write(name: str, data: dict) -> None:
 if __name__ == "__main__":
     wanted = sys.argv[1:] or ["adding", "forecaster"]
     for name in wanted:
-        write(f"{name}.json", {"adding": adding, "forecaster": forecaster}[name]())
+        write(
+            f"{name}.json",
+            {"adding": adding, "forecaster": forecaster}[name](),
+        )

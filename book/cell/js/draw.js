@@ -74,8 +74,11 @@ export function drag(id, move) {
   svg.addEventListener("pointerdown", (event) => {
     grip = event.target.dataset.grip ?? "";
     svg.setPointerCapture(event.pointerId);
-    follow(event);
+    if (!grip) follow(event);
   });
+  // A finger on a handle drags it; elsewhere it may also scroll the page
+  svg.addEventListener("touchstart", (event) =>
+    event.target.dataset.grip && event.preventDefault(), { passive: false });
   svg.addEventListener("pointermove", (event) => {
     if (svg.hasPointerCapture(event.pointerId)) follow(event);
   });

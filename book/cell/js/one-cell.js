@@ -92,8 +92,7 @@ function conveyor(width) {
     arrow([o, product], [width - 3, product]) +
     line([[0, bus], [o, bus]], "wire") + node(f, belt, "×") +
     node(middle, belt, "+") + node(middle, product, "×") +
-    node(o, product, "×") +
-    text(0, belt - 22, state("c", "t−1", now.c0)) +
+    node(o, product, "×") + text(0, belt - 22, state("c", "t−1", now.c0)) +
     text(width, belt - 22, state("c", "t", now.c), "end") +
     text(width, product + 24, state("h", "t", now.h), "end") +
     text(o - 6, 91, "tanh", "end tick") +

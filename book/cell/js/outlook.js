@@ -24,8 +24,7 @@ export function start(weights) {
   const fans = Object.keys(COLOURS).map((kind) =>
     [`fan-${kind}`, (width) => fan(width, kind)]);
   live("outlook", { days, ...Object.fromEntries(fans) }, (changed) => {
-    if (changed === "move" || changed === "spread") change(changed);
-    else undo();
+    ["move", "spread"].includes(changed) ? change(changed) : undo();
     after = forecast(edited, model, origin());
     write();
   });
