@@ -23,6 +23,7 @@ EXPORT = re.compile(r"^export (?:const|function) ([\w$]+)", re.M)
 def bundle() -> str:
     """The whole page as one text."""
     html = read("index.html")
+    html = re.sub(r'<p class="home">.*?</p>\n', "", html)
     html = re.sub(r'<a href="\.\./[^"]*">(.*?)</a>', r"\1", html)
     style = f"<style>\n{read('cell.css')}</style>"
     html = html.replace('<link rel="stylesheet" href="cell.css">', style)

@@ -126,6 +126,7 @@ def forecaster() -> dict:
     return {
         "ticker": TICKER,
         "fit_end": str(dates.fit_end.date()),
+        "refit": str(prices.index[refit].date()),
         "origins": [first - start, last - start],
         "rows": rows_of(prices.iloc[start : last + STUDY.horizons + 1]),
         "premium": float(np.log1p(STUDY.premium) / 252),
@@ -237,9 +238,5 @@ def write(name: str, data: dict) -> None:
 
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["adding", "forecaster"]
-    for name in wanted:
-        write(
-            f"{name}.json",
-            {"adding": adding, "forecaster": forecaster}[name](),
-        )
+    write("adding.json", adding())
+    write("forecaster.json", forecaster())

@@ -96,9 +96,8 @@ export function say(words) {
   for (const id in words) $(id).textContent = words[id];
 }
 
-// A section with its drawings {id: draw}: whenever one of its inputs changes,
-// by hand or by a button with data-set, render(the input's id), draw, and
-// write each slider's number beside it.
+// Whenever an input of a section changes, by hand or by a button's data-set:
+// render(its id), make the drawings {id: draw}, write the sliders' numbers.
 export function live(id, drawings, render) {
   const section = $(id);
   const figures = Object.entries(drawings).map((each) => figure(...each));

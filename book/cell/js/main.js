@@ -1,5 +1,4 @@
-// Start the three parts. The file that opens from disk has the weights
-// inside it; the page on the site loads them.
+// Start the three parts. The file that opens from disk holds its weights.
 import * as oneCell from "./one-cell.js";
 import * as outlook from "./outlook.js";
 import * as reader from "./reader.js";

@@ -19,7 +19,7 @@ const across = (width) => scale(0, DAYS, LEFT, width - RIGHT);
 export function start(weights) {
   model = weights;
   log = edited = logPrices(model.rows);
-  say({ fitted: model.fit_end });
+  say({ fit_end: model.fit_end, refit: model.refit });
   $("origin").max = model.origins[1] - model.origins[0];
   const fans = Object.keys(COLOURS).map((kind) =>
     [`fan-${kind}`, (width) => fan(width, kind)]);

@@ -9,7 +9,8 @@ import { strip } from "./strips.js";
 const LEFT = 34, RIGHT = 12, MARKS = ["first", "second"];
 const SIZE = 9, UNITS = 8; // rows of a strip: pixels, number
 const VALUES = scale(0, 1, 96, 16);
-let seen, numbers = [];
+const chance = () => Array.from({ length: 400 }, Math.random);
+let seen, numbers = chance();
 
 export function start(adding) {
   const gates = { i: "input gate i", f: "forget gate f" };
@@ -22,7 +23,6 @@ export function start(adding) {
   };
   const { mse } = adding;
   say({ "mse-lstm": number(mse.lstm, 4), "mse-rnn": number(mse.rnn, 4) });
-  renew();
   live("reads", drawings, (changed) => {
     keepInside(changed);
     const x = sequence().slice(0, get("step"));
@@ -52,7 +52,7 @@ function sequence() {
 }
 
 function renew() {
-  numbers = Array.from({ length: 400 }, Math.random);
+  numbers = chance();
   set({ "value-first": Math.random(), "value-second": Math.random() });
 }
 
@@ -78,6 +78,7 @@ function play() {
   if (running) return;
   if (get("step") === get("length")) set({ step: 1 });
   $("play").textContent = "Pause";
+  $("heard").ariaBusy = "true"; // not to be read aloud while it runs
   timer = setInterval(() => {
     const T = get("length"), by = T / (still ? 10 : 100);
     set({ step: Math.min(Math.ceil(get("step") + by), T) });
@@ -86,6 +87,7 @@ function play() {
 }
 function pause() {
   timer = clearInterval(timer);
+  $("heard").ariaBusy = "false";
   $("play").textContent = "Play";
 }
 
