@@ -191,6 +191,12 @@ def test_the_committed_networks_solve_the_task_and_do_not():
     lstm = {k: np.array(a) for k, a in ADDING["lstm"].items()}
     unit, gate = export.slowest(lstm)
     assert unit == ADDING["slow"] and gate > 0.99
+    # Asked on the way it is near the best guess
+    x, _ = export.new_sequences(n=200)
+    h = cells.lstm_forward(x, lstm["W"], lstm["U"], lstm["b"])[0]
+    guess = 1 + np.cumsum(x[:, :, 1] * (x[:, :, 0] - 0.5), axis=1)
+    away = (h @ lstm["V"] + lstm["v"])[:, 20:, 0] - guess[:, 20:]
+    assert np.sqrt(np.mean(away**2)) < 0.15
     # Four times the lag: worse than at home, and still no constant answer
     assert export.error("lstm", ADDING["lstm"], T=400) < 1 / 6 / 4
 
@@ -430,9 +436,13 @@ def widths(page, kind):
 
 def test_a_loss_widens_all_and_a_range_only_those_who_read_it(page):
     page.get_by_role("button", name="The last day: a loss").click()
+    losses = {}
     for kind in ("lstm", "linear", "garch"):
-        before, after = widths(page, kind)
-        assert (after > 1.2 * before).all()
+        before, losses[kind] = widths(page, kind)
+        assert (losses[kind] > 1.2 * before).all()
+    page.get_by_role("button", name="The same as a gain").click()
+    for kind, after_loss in losses.items():
+        assert (after_loss > 1.1 * widths(page, kind)[1]).all()
     page.get_by_role("button", name="A range of 15 %").click()
     assert page.locator("#move").input_value() != "-10"
     for kind in ("lstm", "linear"):
@@ -533,7 +543,11 @@ def test_what_is_drawn_is_also_said(page):
     for slider in page.locator("input").all():
         assert slider.evaluate("e => e.labels.length") == 1
         assert slider.evaluate("e => e.labels[0].innerText.trim()")
-    enter(page, move=-3)
+    enter(page, day=60, move=-3)
+    for name in ("f", "day", "origin"):
+        words = page.locator(f"label[for={name}] output").inner_text()
+        spoken = page.locator(f"#{name}").get_attribute("aria-valuetext")
+        assert spoken == words
     assert page.locator("#move").get_attribute("aria-valuetext") == "−3.0 %"
 
 

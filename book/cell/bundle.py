@@ -90,21 +90,21 @@ def picture(path: str) -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium")
         )
-        view = browser.new_page(viewport={"width": 1200, "height": 800})
+        view = browser.new_page(viewport={"width": 1200, "height": 1600})
         view.goto(page.as_uri())
         view.locator("html[data-ready]").wait_for()
+        view.locator("#f").fill("2.6")
+        view.locator("#f").blur()
         view.screenshot(path=path, clip=frame(view))
         browser.close()
 
 
 def frame(view) -> dict:
     """The part of the page to draw: the belt and the curve under it."""
-    top, bottom = (
-        view.locator(name).bounding_box() for name in ("#conveyor", "#decay")
-    )
-    end = bottom["y"] + bottom["height"] + 10
-    first = top["y"] - 20
-    return {"x": 0, "y": first, "width": 1200, "height": end - first}
+    top = view.locator("#conveyor").bounding_box()["y"] - 8
+    low = view.locator("#decay").bounding_box()
+    height = low["y"] + low["height"] + 6 - top
+    return {"x": 0, "y": top, "width": 1200, "height": height}
 
 
 if __name__ == "__main__":

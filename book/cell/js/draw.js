@@ -104,11 +104,11 @@ export function live(id, drawings, render) {
   const update = (event) => {
     render(event?.target.id);
     figures.forEach((redraw) => redraw());
-    for (const input of section.querySelectorAll("[data-digits]")) {
+    for (const input of section.querySelectorAll("input")) {
       const { digits, unit = "" } = input.dataset;
-      const words = number(Number(input.value), digits) + unit;
-      input.setAttribute("aria-valuetext", words);
-      input.parentElement.querySelector("output").textContent = words;
+      const output = input.parentElement.querySelector("output");
+      if (digits) output.textContent = number(get(input.id), digits) + unit;
+      input.ariaValueText = output.textContent;
     }
   };
   section.addEventListener("input", update);
