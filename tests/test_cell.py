@@ -518,6 +518,11 @@ def test_a_finger_drags_a_dot_and_does_not_scroll(visit):
     page = visit(
         viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
     )
+    page.locator("#decay").scroll_into_view_if_needed()
+    f = said(page, "f-is")
+    x, y = centre(page, "#decay [data-grip='10']")
+    swipe(page, (x, y), (x, y + 20))
+    assert said(page, "f-is") < f - 0.1
     page.locator("#days").scroll_into_view_if_needed()
     there = page.evaluate("scrollY")
     x, y = centre(page, "#days [data-grip=move]")

@@ -100,10 +100,10 @@ def picture(path: str) -> None:
 
 
 def frame(view) -> dict:
-    """The part of the page to draw: the belt and the curve under it."""
+    """The part of the page to draw: from the belt to the last table row."""
     top = view.locator("#conveyor").bounding_box()["y"] - 8
-    low = view.locator("#decay").bounding_box()
-    height = low["y"] + low["height"] + 6 - top
+    low = view.locator("#c-100").bounding_box()
+    height = low["y"] + low["height"] + 12 - top
     return {"x": 0, "y": top, "width": 1200, "height": height}
 
 

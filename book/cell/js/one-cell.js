@@ -1,8 +1,8 @@
 // One cell with one unit. All eight weights are 1, so that z = x + h + b.
 import { lstmForward } from "./cells.js";
 import {
-  $, bar, clamp, dot, drag, get, line, live, number, rect, say, scale, set,
-  small, tenTo, text, xAxis, yAxis,
+  $, bar, clamp, dot, drag, get, handle, line, live, number, rect, say, scale,
+  set, small, tenTo, text, xAxis, yAxis,
 } from "./draw.js";
 
 const WEIGHTS = { W: [[1, 1, 1, 1]], U: [[1, 1, 1, 1]] };
@@ -120,6 +120,6 @@ function decay(width) {
       tick ? tenTo(tick) : "1") +
     xAxis([1, 10, 25, 50, 75, 100], x, 178) +
     line(last < 0 ? points : points.slice(0, last + 1), "curve blue") +
-    AFTER.filter(inside).map((k) => dot(x(k), y(k), 6, "fill blue")).join("") +
+    AFTER.filter(inside).map((k) => handle(x(k), y(k), "blue", k)).join("") +
     text(width - RIGHT, 212, "steps k", "end tick")];
 }
