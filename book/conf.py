@@ -38,6 +38,7 @@ html_theme_options = {
     "search_bar_text": "Search",
 }
 BOKEH = Path(bokeh.__file__).parent / "server" / "static" / "js"
+html_context = {"default_mode": "auto"}  # light or dark, as the reader has it
 html_static_path = ["static", str(BOKEH / "bokeh.min.js")]
 html_css_files = ["book.css"]
 html_favicon = "static/favicon.svg"

@@ -40,8 +40,8 @@ function finding(score, rows, horizon, stock) {
   const sessions = horizon === "1" ? "session" : "sessions";
   const of = stock === "pooled" ? "all stocks" : stock;
   return `${horizon} ${sessions} ahead, ${of}: ${which} is ${first.model} `
-    + `with ${number(score, first.value)}. `
-    + (tests.length ? `${tests.join("; ")}.` : "");
+    + `with ${number(score, first.value)}.`
+    + (tests.length ? ` ${tests.join("; ")}.` : "");
 }
 
 function tabulate(score, rows) {
