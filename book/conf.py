@@ -28,6 +28,7 @@ myst_enable_extensions = ["amsmath", "attrs_block", "dollarmath"]
 myst_dmath_double_inline = True
 myst_heading_anchors = 4
 
+templates_path = ["templates"]
 html_theme = "sphinx_book_theme"
 html_title = "The LSTM study"
 html_theme_options = {

@@ -20,14 +20,15 @@ function best(score, rows) {
 function span(rows) {
   const known = rows.filter((r) => r.value !== null);
   const sorted = known.map((r) => r.value).sort((a, b) => a - b);
-  const [least, second] = [sorted[0], sorted.at(-2)];
-  const far = second + 2 * Math.max(second - least, 0.02);
-  const inside = known.filter((r) => r.value <= far);
+  const [low, high] = [sorted[1], sorted.at(-2)];
+  const far = 2 * Math.max(high - low, 0.02);
+  const inside = known.filter(
+    (r) => r.value > low - far && r.value < high + far);
   const ends = inside.flatMap((r) => [r.low ?? r.value, r.high ?? r.value]);
   ends.push(rows[0].line);
-  const [low, high] = [Math.min(...ends), Math.max(...ends)];
-  const room = 0.05 * (high - low || 1);
-  return [low - room, high + room];
+  const [start, end] = [Math.min(...ends), Math.max(...ends)];
+  const room = 0.05 * (end - start || 1);
+  return [start - room, end + room];
 }
 
 function finding(score, rows, horizon, stock) {
@@ -71,23 +72,25 @@ function tabulate(score, rows) {
 
 function draw(plot, score, rows) {
   const [start, end] = span(rows);
-  const edge = end - 0.02 * (end - start); // for what lies beyond
+  const edge = 0.02 * (end - start); // where a model stands that is outside
+  const within = (x) => Math.min(Math.max(x, start + edge), end - edge);
+  const x = rows.map((r) => r.value === null ? NaN : within(r.value));
   const source = plot.select_one("rows");
-  const x = rows.map((r) => r.value === null ? NaN : Math.min(r.value, edge));
   source.data = {
     ...source.data,
     x,
     said: rows.map((r) => number(score, r.value)),
-    low: rows.map((r, i) => Math.min(r.low ?? x[i], end)),
-    high: rows.map((r, i) => Math.min(r.high ?? x[i], end)),
+    low: rows.map((r, i) => within(r.low ?? x[i])),
+    high: rows.map((r, i) => within(r.high ?? x[i])),
   };
   plot.x_range.setv({ start, end });
   plot.select_one("line").location = rows[0].line;
   plot.select_one("x").axis_label = score.axis;
-  const out = rows.filter((r) => r.value > edge)
+  const out = rows
+    .filter((r) => r.value !== null && (r.value < start || r.value > end))
     .map((r) => `${r.model} at ${number(score, r.value)}`);
   document.getElementById("outside").textContent =
-    out.length ? `Outside on the right: ${out.join(", ")}.` : "";
+    out.length ? `Outside the figure: ${out.join(", ")}.` : "";
 }
 
 // Bokeh draws on a canvas, which no style sheet reaches.

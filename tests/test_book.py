@@ -309,6 +309,19 @@ def test_a_search_finds_the_forget_gate(browser, address):
     page.close()
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_navigation_opens_and_leads_on(browser, address, width):
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto(address + "theory/02-lstm.html")
+    link = page.locator("nav a:visible", has_text="The forecast").first
+    if width < 992:  # the theme's breakpoint
+        assert not link.is_visible()
+        page.locator("button.primary-toggle:visible").click()
+    link.click()
+    page.wait_for_url("**/predictor.html")
+    page.close()
+
+
 SHOWN = """() => [...document.querySelectorAll("#table tbody tr")]
   .map(row => [...row.cells].map(cell => cell.textContent))"""
 
