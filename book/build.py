@@ -29,7 +29,9 @@ def build(site: Path) -> int:
             [*OPTIONS, str(HERE), *doctrees, str(source), str(site)]
         )
     if not failed and stage.CELL.exists():
-        shutil.copytree(stage.CELL, site / "cell", dirs_exist_ok=True)
+        code = shutil.ignore_patterns("*.py", "__pycache__")
+        page = site / "cell"
+        shutil.copytree(stage.CELL, page, ignore=code, dirs_exist_ok=True)
         bundle = stage.CELL / "bundle.py"
         single = site / "living-cell.html"
         subprocess.run([sys.executable, bundle, single], check=True)
