@@ -4,6 +4,7 @@ import json
 import re
 from base64 import b64decode
 from hashlib import sha256
+from html import escape
 from pathlib import Path
 
 import bokeh
@@ -93,8 +94,8 @@ def describe(app, doctree) -> None:
     for image in list(doctree.findall(nodes.image)):
         if text := texts.get(Path(image["uri"]).stem):
             image["alt"] = text
-            words = nodes.container(classes=["said"])
-            words += nodes.paragraph(text=text)
+            said = f'<p class="said" aria-hidden="true">{escape(text)}</p>'
+            words = nodes.raw("", said, format="html")
             image.parent.insert(image.parent.index(image) + 1, words)
         if not image.get("alt"):
             log.warning("a figure without words", location=image)

@@ -29,4 +29,7 @@ def mathml(latex: str, display: str) -> str:
     shown = re.sub(r"<[^>]*>|&#?\w+;", "", formula)
     if re.search(r"[\\&]", shown):
         raise ValueError(f"not all of it is known: {latex!r}")
-    return formula
+    # As small as an index a prime is a dot; the style sheet's is larger.
+    return re.sub(
+        r"<mi>(&#x0203[23];)</mi>", r'<mi class="prime">\1</mi>', formula
+    )

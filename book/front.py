@@ -33,8 +33,8 @@ def pages(readme: str, touch: bool) -> tuple[str, str, list[str]]:
     head, *rest = re.split(r"(?m)^## ", readme)
     sections = {text.partition("\n")[0]: text for text in rest}
     title, *blocks = re.split(r"\n{2,}", head.strip())
-    table = next(i for i, b in enumerate(blocks) if b.startswith("|"))
-    commands = next(i for i, b in enumerate(blocks) if b.startswith("```"))
+    table = first(blocks, "|")
+    commands = first(blocks, "```")
     figures = [b for b in blocks[table:commands] if b.startswith("![")]
     words = [b for b in blocks[table:commands] if b not in figures]
     answer, how = blocks[:table], blocks[commands:]
@@ -44,6 +44,12 @@ def pages(readme: str, touch: bool) -> tuple[str, str, list[str]]:
     run = ["# How to run it", *how]
     run += [f"## {sections[name].strip()}" for name in others]
     return "\n\n".join(top) + "\n", "\n\n".join(run) + "\n", others
+
+
+def first(blocks: list[str], mark: str) -> int:
+    """Which block is the first that starts with a mark; all, if none does."""
+    starts = (i for i, block in enumerate(blocks) if block.startswith(mark))
+    return next(starts, len(blocks))
 
 
 def doors(touch: bool) -> str:
