@@ -13,6 +13,7 @@ from formulas import mathml
 from sphinx.util import logging
 
 ROOT = Path(__file__).resolve().parents[1]
+PROSE = 80  # characters in a cell, from which on a table is no list of facts
 log = logging.getLogger(__name__)
 
 project = (ROOT / "README.md").read_text("utf-8").partition("\n")[0][2:]
@@ -101,8 +102,28 @@ def describe(app, doctree) -> None:
             log.warning("a figure without words", location=image)
 
 
+def label(app, doctree) -> None:
+    """Mark tables of prose, and say in each cell which column it is in.
+
+    Narrow screens show such a table as a list, without the line of headings.
+    """
+    for table in doctree.findall(nodes.table):
+        entries = list(table.findall(nodes.entry))
+        if max(len(entry.astext()) for entry in entries) < PROSE:
+            continue
+        table["classes"].append("prose")
+        head, *rows = table.findall(nodes.row)
+        names = [entry.astext() for entry in head]
+        for row in rows:
+            for name, entry in list(zip(names, row, strict=True))[1:]:
+                said = f'<span class="column">{escape(name)}: </span>'
+                if len(entry):
+                    entry[0].insert(0, nodes.raw("", said, format="html"))
+
+
 def setup(app) -> dict[str, bool]:
     """Tell Sphinx of the above."""
     app.add_html_math_renderer("mathml", (inline, None), (block, None))
     app.connect("doctree-read", describe)
+    app.connect("doctree-read", label)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

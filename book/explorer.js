@@ -5,7 +5,7 @@ const form = document.getElementById("choice");
 const shares = (score) => score.axis.startsWith("share");
 const number = (score, x) => x === null ? "–"
   : shares(score) ? `${(100 * x).toFixed(1)} %` : x.toFixed(4);
-const pValue = (p) => p < 0.001 ? "< 0.001" : p.toFixed(3);
+const pValue = (p) => p < 0.001 ? "<\u00a00.001" : p.toFixed(3);
 
 function best(score, rows) {
   const far = {
@@ -37,7 +37,7 @@ function finding(score, rows, horizon, stock) {
     ?? `closest to ${number(score, score.best)}`;
   const networks = rows.filter((r) => /^(Bi)?LSTM$/.test(r.model));
   const tests = networks.filter((r) => r.p !== null).map((r) =>
-    `${r.model} against ${r.against}: p ${r.p < 0.001 ? "" : "= "}${pValue(r.p)}`);
+    `${r.model} against ${r.against}: p\u00a0${r.p < 0.001 ? "" : "=\u00a0"}${pValue(r.p)}`);
   const sessions = horizon === "1" ? "session" : "sessions";
   const of = stock === "pooled" ? "all stocks" : stock;
   return `${horizon} ${sessions} ahead, ${of}: ${which} is ${first.model} `
