@@ -5,7 +5,7 @@ TICKER ?= AAPL
 export TICKER # a recipe that spelt it out would run what it says
 BIN := .venv/bin
 
-.PHONY: study test robust verdict bench clean
+.PHONY: study test book robust verdict bench clean
 
 # Read the chosen stock: EDA.ipynb and predictor.ipynb → results/TICKER/
 study: .venv/ready
@@ -16,6 +16,10 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
+
+# The study as a site, nothing executed: site/index.html
+book: .venv/ready
+	$(BIN)/python book/build.py site
 
 # Do the claims hold in another draw? Forty minutes: tests/README.md
 robust: .venv/ready
@@ -30,9 +34,9 @@ verdict: .venv/ready
 bench: .venv/ready .venv-bench/ready
 	$(BIN)/python tests/bench/bench.py .venv-bench/bin/python
 
-# Remove the environment, the caches and every study; data/ stays
+# Remove the environment, the caches, the site and every study; data/ stays
 clean:
-	rm -rf .venv .venv-bench *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench site *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find results -mindepth 1 -maxdepth 1 ! -name 'verdict*' ! -name README.md \
 	  ! -name recipes.csv -exec rm -rf {} +
 

@@ -1,6 +1,7 @@
 """Settings every test and every notebook kernel inherits."""
 
 import os
+import shutil
 from pathlib import Path
 
 # Builds matplotlib's font cache where there is none yet: a kernel would say
@@ -8,6 +9,7 @@ from pathlib import Path
 import matplotlib.font_manager  # noqa: F401
 import pytest
 import yahoo_standin as upstream
+from playwright.sync_api import Error, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,3 +27,20 @@ def yahoo():
 @pytest.fixture
 def scrape(yahoo, tmp_path, capsys):
     return upstream.Scrape(yahoo, tmp_path, capsys)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium of the system's; Chrome where there is none."""
+    path = shutil.which("chromium")
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=path, channel=None if path else "chrome"
+            )
+        except Error:
+            if path:
+                raise
+            pytest.skip("neither Chromium nor Chrome is installed")
+        yield browser
+        browser.close()

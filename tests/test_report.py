@@ -1,13 +1,11 @@
 """A study's pages: what a reader finds who gets the folder by mail."""
 
 import re
-import shutil
 from urllib.parse import unquote, urlsplit
 
 import habits
 import pandas as pd
 import pytest
-from playwright.sync_api import Error, sync_playwright
 
 from forecasting import report, study
 from forecasting.market import prices
@@ -81,23 +79,6 @@ def test_index_shows_the_forecast_and_then_every_figure_once(
 
 def test_a_formula_that_is_no_latex_is_left_as_it_is():
     assert report.mathml("x_", "inline") == "<code>x_</code>"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A Chromium of the system's; Chrome where there is none."""
-    path = shutil.which("chromium")
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(
-                executable_path=path, channel=None if path else "chrome"
-            )
-        except Error:
-            if path:
-                raise
-            pytest.skip("neither Chromium nor Chrome is installed")
-        yield browser
-        browser.close()
 
 
 WIDER_THAN_THE_SCREEN = """
