@@ -2,7 +2,11 @@
 
 import os
 import shutil
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 # Builds matplotlib's font cache where there is none yet: a kernel would say
 # so on stderr, which nbval compares.
@@ -44,3 +48,18 @@ def browser():
             pytest.skip("neither Chromium nor Chrome is installed")
         yield browser
         browser.close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def served(folder):
+    """The address at which a server on this machine offers a folder."""
+    handler = partial(Quiet, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()

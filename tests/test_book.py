@@ -1,18 +1,16 @@
 """The site: what a reader finds who opens the study on a phone."""
 
-import functools
-import http.server
 import os
 import re
 import subprocess
 import sys
-import threading
 from collections import Counter
 from urllib.parse import unquote, urlsplit
 
 import habits
 import pandas as pd
 import pytest
+from conftest import served
 
 ROOT = habits.ROOT
 BOOK = ROOT / "book"
@@ -60,19 +58,11 @@ def pages(site):
     )
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
 def address(site):
     """Where a server on this machine offers the site."""
-    handler = functools.partial(Quiet, directory=site)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with served(site) as address:
+        yield address
 
 
 def test_it_is_built_without_a_warning(built):

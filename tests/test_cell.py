@@ -1,17 +1,13 @@
 """The living cell: its numbers are Python's, and a hand can move it."""
 
 import json
-import shutil
 import sys
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import habits
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Error, sync_playwright
+from conftest import served
 from sklearn.preprocessing import StandardScaler
 
 from forecasting.backend import keras
@@ -47,36 +43,11 @@ def assert_close(page, python):
     np.testing.assert_allclose(page, python, rtol=1e-6, atol=1e-9)
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
 def address():
     """The page on a server of this machine, as the site serves it."""
-    serve = partial(Quiet, directory=CELL)
-    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A Chromium of the system's; Chrome where there is none."""
-    path = shutil.which("chromium")
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(
-                executable_path=path, channel=None if path else "chrome"
-            )
-        except Error:
-            if path:
-                raise
-            pytest.skip("neither Chromium nor Chrome is installed")
-        yield browser
-        browser.close()
+    with served(CELL) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
