@@ -100,9 +100,9 @@ def picture(path: str) -> None:
 
 
 def frame(view) -> dict:
-    """The part of the page to draw: from the belt to the last table row."""
+    """The part of the page to draw: the belt, its sliders, its numbers."""
     top = view.locator("#conveyor").bounding_box()["y"] - 8
-    low = view.locator("#c-100").bounding_box()
+    low = view.locator("#now-h").bounding_box()
     height = low["y"] + low["height"] + 12 - top
     return {"x": 0, "y": top, "width": 1200, "height": height}
 
