@@ -1,5 +1,6 @@
 """Exercises: stated in their note, solved, and no wrong answer passes."""
 
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -13,6 +14,11 @@ sys.path.insert(0, str(THEORY))
 
 from cells import logistic  # noqa: E402
 from checks import CHECKERS, Wrong, check  # noqa: E402
+
+
+def cells(path, kind):
+    notebook = nbformat.read(path, 4)
+    return [cell for cell in notebook.cells if cell.cell_type == kind]
 
 
 def trailing_only(transform, series):
@@ -64,6 +70,20 @@ def hand_set(b_i=-10.0, b_f=20.0, b_c=10.0):
     return W, np.zeros((1, 4)), b
 
 
+def suspect(line="dc = (dc + dh * o) * (1 - tanh_c**2)"):
+    """The function that 2.6 shows, its faulty line replaced."""
+    (source,) = [
+        cell.source
+        for cell in cells(THEORY / "02-lstm.ipynb", "code")
+        if cell.source.startswith("def suspect(")
+    ]
+    faulty = inspect.signature(suspect).parameters["line"].default
+    assert source.count(faulty) == 1
+    scope = {"np": np}
+    exec(source.replace(faulty, line), scope)
+    return scope["suspect"]
+
+
 # Plausible wrong answers: the slips that a reader is likely to make.
 WRONG = {
     "1.1": [0, 1 / 6, 1 / 12, 0.6 / 12, 0.4 / 6, "1/30"],
@@ -107,6 +127,12 @@ WRONG = {
         hand_set(b_c=-10.0),  # counts down
         (*hand_set()[:2], np.zeros((1, 4))),
     ],
+    "2.6": [
+        suspect(),
+        suspect("dc = dc + dh * o"),  # no slope
+        suspect("dc = dc * (1 - tanh_c**2) + dh * o"),  # the wrong road's
+        suspect("dc = dh * o * (1 - tanh_c**2)"),  # no carousel
+    ],
     "4.1": [
         2 * 10_800,  # no dense layer
         2 * 10_800 + 51,  # dense layer on 50 inputs
@@ -141,11 +167,6 @@ WRONG = {
 }
 
 
-def cells(path, kind):
-    notebook = nbformat.read(path, 4)
-    return [cell for cell in notebook.cells if cell.cell_type == kind]
-
-
 def test_every_exercise_has_wrong_answers():
     assert list(WRONG) == list(CHECKERS)
 
@@ -162,6 +183,7 @@ def test_the_slips_are_what_is_wrong():
     """Without its slip, each family of wrong answers is right."""
     check("2.3", coupled(None))
     check("2.5", hand_set())
+    check("2.6", suspect("dc = dc + dh * o * (1 - tanh_c**2)"))
 
 
 @pytest.mark.parametrize("number", CHECKERS)
