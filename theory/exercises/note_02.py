@@ -85,13 +85,15 @@ def mended(answer):
     n, d, h = 3, 2, 5
     W, U, b = (rng.normal(size=s) for s in ((d, 4 * h), (h, 4 * h), 4 * h))
     for T in (1, 12):
-        states, c, cache = lstm_forward(rng.normal(size=(n, T, d)), W, U, b)
+        # on one step from h_0 = 0 the gradient by U would be 0
+        x, (h0, c0) = rng.normal(size=(n, T, d)), rng.normal(size=(2, n, h))
+        states, c, cache = lstm_forward(x, W, U, b, h0, c0)
         dh = np.zeros_like(states)
         dh[:, -1] = rng.normal(size=(n, h))
         hint = "right on one step, not on twelve: the mistake is in what "
         hint += "comes back from later; which factors are on each road to c_t?"
         if T == 1:
-            hint = "wrong on a single step, where the function given is right"
+            hint = "wrong on one step, where the function given is right"
         expected = lstm_backward(dh, cache)["U"]
         got = answer(dh[:, -1], cache, c, U)
         expect_close(got, expected, hint, rtol=1e-6)
