@@ -15,6 +15,11 @@ from cells import logistic  # noqa: E402
 from checks import CHECKERS, Wrong, check  # noqa: E402
 
 
+def cells(path, kind):
+    notebook = nbformat.read(path, 4)
+    return [cell for cell in notebook.cells if cell.cell_type == kind]
+
+
 def trailing_only(transform, series):
     """Cut the series off at each step: sees lost inputs, not moved ones."""
     base = transform(series)
@@ -64,6 +69,25 @@ def hand_set(b_i=-10.0, b_f=20.0, b_c=10.0):
     return W, np.zeros((1, 4)), b
 
 
+SLIP = """
+        dc += dh * o
+        dc *= 1 - shown**2
+"""
+
+
+def suspect(line=SLIP):
+    """The function that 2.6 shows, its faulty lines replaced."""
+    (source,) = [
+        cell.source
+        for cell in cells(THEORY / "02-lstm.ipynb", "code")
+        if cell.source.startswith("def suspect(")
+    ]
+    assert source.count(SLIP) == 1
+    scope = {"np": np}
+    exec(source.replace(SLIP, f"\n        {line.strip()}\n"), scope)
+    return scope["suspect"]
+
+
 # Plausible wrong answers: the slips that a reader is likely to make.
 WRONG = {
     "1.1": [0, 1 / 6, 1 / 12, 0.6 / 12, 0.4 / 6, "1/30"],
@@ -107,6 +131,12 @@ WRONG = {
         hand_set(b_c=-10.0),  # counts down
         (*hand_set()[:2], np.zeros((1, 4))),
     ],
+    "2.6": [
+        suspect(),
+        suspect("dc += dh * o"),  # no slope
+        suspect("dc = dc * (1 - shown**2) + dh * o"),  # the wrong road's
+        suspect("dc = dh * o * (1 - shown**2)"),  # no carousel
+    ],
     "4.1": [
         2 * 10_800,  # no dense layer
         2 * 10_800 + 51,  # dense layer on 50 inputs
@@ -141,11 +171,6 @@ WRONG = {
 }
 
 
-def cells(path, kind):
-    notebook = nbformat.read(path, 4)
-    return [cell for cell in notebook.cells if cell.cell_type == kind]
-
-
 def test_every_exercise_has_wrong_answers():
     assert list(WRONG) == list(CHECKERS)
 
@@ -162,6 +187,7 @@ def test_the_slips_are_what_is_wrong():
     """Without its slip, each family of wrong answers is right."""
     check("2.3", coupled(None))
     check("2.5", hand_set())
+    check("2.6", suspect("dc += dh * o * (1 - shown**2)"))
 
 
 @pytest.mark.parametrize("number", CHECKERS)

@@ -37,7 +37,7 @@ def draw(seed, *shapes):
 
 
 def assert_close(ours, oracle):
-    np.testing.assert_allclose(ours, oracle, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(ours, oracle, rtol=0, atol=1e-12)
 
 
 def keras_gradients(layer, inputs, weights, seed_of_dh):

@@ -27,8 +27,9 @@ def marked_sequence(numbers: np.ndarray, marked: np.ndarray) -> Figure:
     steps = np.arange(1, len(numbers) + 1)
     ax.bar(steps, numbers, color=np.where(marked, ORANGE, "#BBBBBB"))
     for t, number in zip(steps[marked], numbers[marked], strict=True):
-        label = ax.text(t, number + 0.04, f"{number:.2f}", color=ORANGE)
-        label.set(ha="center", bbox={"fc": "white", "ec": "none", "pad": 1})
+        # above the tallest bar, so that no neighbour is covered
+        ax.plot([t, t], [number, 1.07], ":", color=ORANGE, lw=1)
+        ax.text(t, 1.09, f"{number:.2f}", color=ORANGE, ha="center")
     ax.set(xlabel="step t", ylabel="number", ylim=(0, 1.2))
     return fig
 
@@ -135,20 +136,23 @@ def scores_and_curves(scores: dict, losses, every: int, budget: int) -> Figure:
     updates = every * np.arange(1, losses.shape[1] + 1)
     right.semilogy(updates, losses.T, "k-", lw=0.9)
     right.axvline(budget, **BASELINE)
-    right.text(1.1 * budget, 0.012, "budget of note 2")
+    right.text(1.1 * budget, 0.012, "budget of note 3")
     right.set_xlabel(f"updates (T = {max(scores)})")
     for ax in (left, right):
         ax.axhline(1 / 6, **BASELINE)
     return fig
 
 
-def norms_before_and_after(before: np.ndarray, after: np.ndarray) -> Figure:
-    """Gradient norms (networks, K) of untrained and trained networks."""
-    fig, ax = plt.subplots()
+def norms_before_and_after(before: np.ndarray, after: dict) -> Figure:
+    """Gradient norms (networks, K), and {label: those after training}."""
+    fig, axes = plt.subplots(1, len(after), sharey=True, figsize=(7.2, 3.4))
     k = np.arange(1, before.shape[1] + 1)
-    dotted = ax.semilogy(k, before.T, color=GREY, ls=":")
-    solid = ax.semilogy(k, after.T, color=ORANGE)
-    ax.set(xlabel="lag k (steps)", ylabel=NORM, ylim=(1e-30, 10))
+    for ax, (label, norms) in zip(axes, after.items(), strict=True):
+        dotted = ax.semilogy(k, before.T, color=GREY, ls=":")
+        solid = ax.semilogy(k, norms.T, color=ORANGE)
+        ax.set(title=label, xlabel="lag k (steps)", ylim=(1e-30, 10))
+    axes[0].set_ylabel(NORM)
+    lines = [dotted[0], solid[0]]
     names = ["before training", "after training"]
-    ax.legend([dotted[0], solid[0]], names, loc="lower left")
+    fig.legend(lines, names, loc="outside upper right", ncols=2)
     return fig

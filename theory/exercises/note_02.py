@@ -76,3 +76,25 @@ def counter(answer):
     error = np.abs(c[:, -1, 0] - x.sum(axis=(1, 2))).max()
     expect(error < 0.5, f"the count is {error:.1f} off: i and c_tilde")
     return "with f <= 0.9 no state exceeds 1 / (1 - 0.9) = 10"
+
+
+@exercise("2.6")
+def mended(answer):
+    """The backward pass of the note, its one mistake repaired."""
+    rng = np.random.default_rng(3)
+    n, d, h = 3, 2, 5
+    W, U, b = (rng.normal(size=s) for s in ((d, 4 * h), (h, 4 * h), 4 * h))
+    for T in (1, 12):
+        # on one step from h_0 = 0 the gradient by U would be 0
+        x, (h0, c0) = rng.normal(size=(n, T, d)), rng.normal(size=(2, n, h))
+        states, c, cache = lstm_forward(x, W, U, b, h0, c0)
+        dh = np.zeros_like(states)
+        dh[:, -1] = rng.normal(size=(n, h))
+        hint = "right on one step, not on twelve: the mistake is in what "
+        hint += "comes back from later; which factors are on each road to c_t?"
+        if T == 1:
+            hint = "wrong on one step, where the function given is right"
+        expected = lstm_backward(dh, cache)["U"]
+        got = answer(dh[:, -1], cache, c, U)
+        expect_close(got, expected, hint, rtol=1e-6)
+    return "the slope of the tanh is on the road through h_t only"
