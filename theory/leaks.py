@@ -1,4 +1,4 @@
-"""The leakage laboratory of note 4: one small LSTM, a leak at a time."""
+"""The textbook LSTM of note 8, and note 9's laboratory: a leak at a time."""
 
 from dataclasses import dataclass
 

@@ -1,0 +1,57 @@
+"""The laboratory of theory/leaks.py: what a task sees, and what it says."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+THEORY = Path(__file__).resolve().parents[1] / "theory"
+sys.path.insert(0, str(THEORY))
+
+import leaks  # noqa: E402
+
+
+@pytest.fixture
+def history():
+    rng = np.random.default_rng(0)
+    index = pd.bdate_range("2005-01-03", periods=1500)
+    close = 50 * np.exp(np.cumsum(0.02 * rng.normal(size=len(index))))
+    return pd.DataFrame({"Close": close}, index)
+
+
+@pytest.mark.parametrize("returns", [False, True])
+def test_a_target_is_the_row_after_its_window(history, returns):
+    task = leaks.honest(history, returns)
+    windows, target = task.scaled()
+    for row in task.test[[0, -1]]:
+        after = windows[row - leaks.LOOKBACK + 2]  # the next window
+        assert target[row] == after[-1]
+
+
+@pytest.mark.parametrize("returns", [False, True])
+def test_no_row_after_the_origin_is_learnt(history, returns):
+    task = leaks.honest(history, returns)
+    learnt = np.concatenate([task.train, task.valid]) + 1  # their targets
+    assert learnt.max() < task.test.min()
+    assert task.train.max() + 1 < task.valid.min()
+    changed = history.copy()
+    changed.iloc[task.train.max() + 2 :] *= 3
+    other = leaks.honest(changed, returns)
+    for name, value in vars(task.scaler).items():
+        np.testing.assert_array_equal(value, vars(other.scaler)[name])
+
+
+@pytest.mark.parametrize("returns", [False, True])
+def test_the_right_answer_is_the_next_close(history, returns):
+    task = leaks.honest(history, returns)
+    _, target = task.scaled()
+    said = task.dollars(target[task.test, 0], task.test)
+    np.testing.assert_allclose(said, task.close[task.test + 1], rtol=1e-5)
+
+
+def test_theils_u_of_persistence_is_one_and_of_the_truth_zero():
+    close, rows = np.array([10.0, 11, 10, 12]), np.arange(3)
+    said = np.stack([close[:-1], close[1:]])
+    np.testing.assert_array_equal(leaks.theils_u(close, said, rows), [1, 0])
