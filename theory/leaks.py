@@ -19,6 +19,7 @@ LOOKBACK = 20  # sessions in a window
 UNITS, RATE, CLIP = 8, 0.03, 1.0  # as in note 2
 BATCH = 64
 UPDATES = 600
+COOL = 200  # last updates of the BiLSTMs, whose rate falls to 0 in a line
 EVERY = 30  # updates from one look at the validation rows to the next
 
 
@@ -154,6 +155,9 @@ def forecast_every_step(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Train a BiLSTM with a target at every step of its window.
 
+    It has no validation loss to stop by, so its rate falls at the end: a last
+    step at the full rate may undo what was learnt.
+
     Returns forecasts in dollars ``(seeds, windows, LOOKBACK)`` and their
     rows ``(windows, LOOKBACK)``; every step of a window is a test row.
     """
@@ -178,7 +182,8 @@ def forecast_every_step(
         gradients = [
             g.reshape(w.shape) for g, w in zip(gradients, views, strict=True)
         ]
-        adam(views, gradients, moments, RATE, CLIP, step)
+        rate = RATE * min(1, (UPDATES - step) / COOL)
+        adam(views, gradients, moments, rate, CLIP, step)
     everywhere = np.stack([tested] * seeds)
     output, _ = _both_ways(weights, x[everywhere], y[everywhere])
     rows = tested[:, None] + np.arange(LOOKBACK)
