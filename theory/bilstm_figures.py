@@ -1,4 +1,4 @@
-"""The figures of note 3; the notebook gives each its title and caption."""
+"""The figures of note 4; the notebook gives each its title and caption."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -63,6 +63,37 @@ def accuracy(rates: dict, seen, blind) -> Figure:
     return fig
 
 
+def hidden_level(level, seen, filtered, smoothed) -> Figure:
+    """A level and what was seen of it, all (T,), with two estimates."""
+    fig, ax = plt.subplots()
+    t = np.arange(1, len(level) + 1)
+    ax.plot(t, seen, ".", color="#AAAAAA", label="seen, $x_t$")
+    ax.plot(t, level, **STYLES["actual"], lw=1.2, label="level, $s_t$")
+    ax.plot(t, filtered, color=BLUE, label="filter: past known")
+    ax.plot(t, smoothed, **STYLES["BiLSTM"], label="smoother: all known")
+    ax.set(xlabel="step t", ylabel="value")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=4)
+    return fig
+
+
+def limits(reached: dict, limit: dict) -> Figure:
+    """{network: RMSE by seed and step (seeds, T)} over {network: (T,)}."""
+    fig, ax = plt.subplots()
+    past = CEILING | {"color": "grey", "label": "filter, past known"}
+    looks = {"LSTM": past}
+    looks["BiLSTM"] = CEILING | {"label": "smoother, window known"}
+    for name, rmse in reached.items():
+        t = np.arange(1, len(limit[name]) + 1)
+        ax.plot(t, limit[name], **looks[name])
+        for k, seed in enumerate(rmse):
+            style = STYLES[name] | {"marker": "o", "ms": 3, "lw": 1}
+            ax.plot(t, seed, **style, label=None if k else name)
+    ax.set(xlabel="step of the window", ylabel="RMSE of the level")
+    ax.set(ylim=(0.2, None))
+    ax.legend()
+    return fig
+
+
 def leak(rates: dict, seen) -> Figure:
     """{network: hit rate in % by step (T,)}, against the window's end."""
     fig, ax = plt.subplots()
@@ -95,7 +126,7 @@ def excess(seeds: dict, naive: float) -> Figure:
 
 def who_sees_what(maps: dict) -> Figure:
     """{name: Boolean (T outputs, T inputs)}, the future in orange."""
-    fig, axes = plt.subplots(1, len(maps), sharey=True)
+    fig, axes = plt.subplots(1, len(maps), figsize=(7.2, 3.9), sharey=True)
     for ax, (name, seen) in zip(axes, maps.items(), strict=True):
         past = np.tri(len(seen), dtype=bool)
         for part, colour in [(seen & past, BLUE), (seen & ~past, ORANGE)]:

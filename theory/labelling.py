@@ -1,4 +1,4 @@
-"""The task of note 3, three questions about white noise, and its training."""
+"""The task of note 4, three questions about white noise, and its training."""
 
 import numpy as np
 

@@ -1,10 +1,9 @@
-"""The leakage laboratory of note 4: one small LSTM, a leak at a time."""
+"""The textbook LSTM of note 8, and note 9's laboratory: a leak at a time."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from cells import bilstm_backward, bilstm_forward
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from training import (
     adam,
@@ -20,6 +19,7 @@ LOOKBACK = 20  # sessions in a window
 UNITS, RATE, CLIP = 8, 0.03, 1.0  # as in note 2
 BATCH = 64
 UPDATES = 600
+COOL = 200  # last updates of the BiLSTMs, whose rate falls to 0 in a line
 EVERY = 30  # updates from one look at the validation rows to the next
 
 
@@ -155,6 +155,9 @@ def forecast_every_step(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Train a BiLSTM with a target at every step of its window.
 
+    It has no validation loss to stop by, so its rate falls at the end: a last
+    step at the full rate may undo what was learnt.
+
     Returns forecasts in dollars ``(seeds, windows, LOOKBACK)`` and their
     rows ``(windows, LOOKBACK)``; every step of a window is a test row.
     """
@@ -163,39 +166,79 @@ def forecast_every_step(
     learnt, tested = (
         rows[LOOKBACK - 1 :] - LOOKBACK + 1 for rows in (task.train, task.test)
     )
-    output = []
-    for seed in range(seeds):
-        rng = np.random.default_rng(seed)
-        W, U, b, V, v = zip(_draw(rng), _draw(rng), strict=True)
-        weights = [W[0], U[0], b[0], W[1], U[1], b[1]]
-        weights += [np.concatenate(V), v[0]]
-        moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
-        for step in range(1, UPDATES + 1):
-            k = rng.choice(learnt, BATCH)
-            said, gradient = _bilstm(weights, x[k])
-            gradients = gradient(2 * (said - y[k]) / y[k].size)
-            batch_of_one = ([a[None] for a in z] for z in (weights, gradients))
-            pairs = [(m[None], q[None]) for m, q in moments]  # views
-            adam(*batch_of_one, pairs, RATE, CLIP, step)
-        output.append(_bilstm(weights, x[tested])[0][:, :, 0])
+    rngs = [np.random.default_rng(seed) for seed in range(seeds)]
+    drawn = [_draw(rng) for rng in rngs for _ in ("forward", "backward")]
+    W, U, b, V, v = (  # C order: the views below must be views
+        np.stack(w).astype("float32", order="C")
+        for w in zip(*drawn, strict=True)
+    )
+    weights = [W, U, b, V, v[::2]]
+    # adam clips per network: one row of these views holds both directions
+    views = [w.reshape(seeds, -1, w.shape[2]) for w in weights]
+    moments = [(np.zeros_like(w), np.zeros_like(w)) for w in views]
+    for step in range(1, UPDATES + 1):
+        k = np.stack([rng.choice(learnt, BATCH) for rng in rngs])
+        _, gradients = _both_ways(weights, x[k], y[k])
+        gradients = [
+            g.reshape(w.shape) for g, w in zip(gradients, views, strict=True)
+        ]
+        rate = RATE * min(1, (UPDATES - step) / COOL)
+        adam(views, gradients, moments, rate, CLIP, step)
+    everywhere = np.stack([tested] * seeds)
+    output, _ = _both_ways(weights, x[everywhere], y[everywhere])
     rows = tested[:, None] + np.arange(LOOKBACK)
-    return task.dollars(np.array(output), rows), rows
+    return task.dollars(output, rows), rows
 
 
-def _bilstm(weights: list, x: np.ndarray) -> tuple:
-    """Answers (n, T, 1), and a function from dL/danswers to gradients."""
-    W, U, b, W_back, U_back, b_back, V, v = weights
-    directions = (W, U, b[0]), (W_back, U_back, b_back[0])
-    h, cache = bilstm_forward(x, *directions)
+def _both_ways(weights: list, x: np.ndarray, y: np.ndarray) -> tuple:
+    """Answers of bidirectional LSTMs at every step, and their gradients.
 
-    def gradient(dy: np.ndarray) -> list:
-        g = bilstm_backward(dy @ V.T, cache)
-        both = [g[way] for way in ("forward", "backward")]
-        out = [a for way in both for a in (way["W"], way["U"], way["b"][None])]
-        dV = np.tensordot(h, dy, [(0, 1), (0, 1)])
-        return [*out, dV, dy.sum(axis=(0, 1))[None]]
+    x, y, answers (s, n, T[, 1]); of the weights W, U, b, V network 2 k reads
+    forwards and network 2 k + 1 backwards; their answers and v add up.
+    """
+    W, U, b, V, v = weights
+    seeds, n, T, _ = x.shape
+    x, y = (a.transpose(2, 0, 3, 1) for a in (x, y))  # T, s, 1, n
+    x = _pair(x)
+    h, cache = stacked_lstm_forward(transpose(W) @ x + transpose(b), U)
+    halves = (transpose(V) @ h[1:]).reshape(T, seeds, 2, 1, n)
+    said = halves[:, :, 0] + halves[::-1, :, 1] + v
+    dy = 2 * (said - y) / (n * T)
+    dys = _pair(dy)
+    dz = _backward(V @ dys, U, cache)
+    gradients = [
+        (x @ transpose(dz)).sum(axis=0),
+        (h[:-1] @ transpose(dz)).sum(axis=0),
+        transpose(dz.sum(axis=(0, 3))[..., None]),
+        (h[1:] @ transpose(dys)).sum(axis=0),
+        dy.sum(axis=(0, 3))[..., None],
+    ]
+    return said[:, :, 0].transpose(1, 2, 0), gradients
 
-    return h @ V + v, gradient
+
+def _pair(a: np.ndarray) -> np.ndarray:
+    """Each network's series beside itself reversed: (T, 2 s, d, n)."""
+    return np.stack([a, a[::-1]], axis=2).reshape(len(a), -1, *a.shape[2:])
+
+
+def _backward(dh: np.ndarray, U: np.ndarray, cache: tuple) -> np.ndarray:
+    """Derivative by z of a loss of every h_t, dh (T, s, h, n).
+
+    `training.stacked_lstm_backward` is the same for the last h alone.
+    """
+    c, tanh_c, gates = cache
+    i, f, c_tilde, o = np.split(gates, 4, axis=2)
+    dz, dh_next, dc = np.empty_like(gates), 0, 0
+    dz_i, dz_f, dz_c, dz_o = np.split(dz, 4, axis=2)  # views
+    for t in reversed(range(len(gates))):
+        dh_t = dh[t] + dh_next
+        dc = dc + dh_t * o[t] * (1 - tanh_c[t + 1] ** 2)
+        dz_i[t] = dc * c_tilde[t] * i[t] * (1 - i[t])
+        dz_f[t] = dc * c[t] * f[t] * (1 - f[t])
+        dz_c[t] = dc * i[t] * (1 - c_tilde[t] ** 2)
+        dz_o[t] = dh_t * tanh_c[t + 1] * o[t] * (1 - o[t])
+        dh_next, dc = U @ dz[t], dc * f[t]
+    return dz
 
 
 def theils_u(

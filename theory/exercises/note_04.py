@@ -94,3 +94,26 @@ def late_labels(answer):
         expect(np.array_equal(before, after), hint)
     expect(rate >= 0.9, f"right at {rate:.1%} of the steps 3 to 14 only")
     return "two steps of patience do the work of the second direction"
+
+
+@exercise("4.6")
+def steady_limits(answer):
+    """Error variances of filter and smoother, a = 1, Q = 1/2, R = 1.
+
+    The filter by running its recursion until nothing changes; the smoother
+    as two filters, whose precisions add up.
+    """
+    Q, R = 1 / 2, 1.0
+    P = R
+    for _ in range(100):
+        P = 1 / (1 / (P + Q) + 1 / R)
+    back = P + Q  # the filter from the other side, moved on by one step
+    both = 1 / (1 / P + 1 / back)
+    slips = {
+        "that is before the step's own value came": (back, both),
+        "both filters have used the same x_t; use it once": (P, P / 2),
+        "the filter first, then the smoother": (both, P),
+    }
+    hint = "P = (P + Q) R / (P + Q + R); the precisions of two filters add up"
+    expect_close(answer, (P, both), hint, slips)
+    return "the future takes a third off the error variance"

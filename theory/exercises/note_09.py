@@ -53,3 +53,19 @@ def features_that_leak(answer):
     missing = len(leaking - given)
     expect(not missing, f"{missing} more of them read a later row")
     return "one row read ahead, even in the first, is a leak"
+
+
+@exercise("9.3")
+def price_of_noise(answer):
+    """Theil's U of the last close plus noise of half the change's size."""
+    rng = np.random.default_rng(0)
+    change, noise = rng.normal(size=(2, 1_000_000))
+    expected = np.sqrt(np.mean((noise / 2 - change) ** 2) / np.mean(change**2))
+    slips = {
+        "that is the ratio of squared errors": 1.25,
+        "standard deviations do not add up; variances do": 1.5,
+        "noise cannot lower an error": np.sqrt(0.75),
+    }
+    hint = "the error is noise minus change; what is its variance?"
+    expect_close(answer, expected, hint, slips)
+    return "no skill, no bias, and an eighth worse than the last close"
