@@ -28,13 +28,13 @@ LOOKS = {  # one look a cell, in every figure
 
 def roads() -> Figure:
     """What the gates of an LSTM and of a minLSTM wait for."""
-    fig, ax = sketch((-0.9, 10.1), (-0.75, 2.75), 2.9)
-    for left, name in [(0, "LSTM"), (5.4, "minLSTM")]:
-        ax.text(left + 1.9, 2.5, name, ha="center", fontsize=11)
-        arrow(ax, (left - 0.8, 1.6), (left + 4.6, 1.6), colour=BLUE, width=2.4)
+    fig, ax = sketch((-0.9, 10.7), (-0.75, 2.75), 2.9)
+    for left, name in [(0, "LSTM"), (6, "minLSTM")]:
+        ax.text(left + 1.7, 2.5, name, ha="center", fontsize=11)
+        arrow(ax, (left - 0.8, 1.6), (left + 4.5, 1.6), colour=BLUE, width=2.4)
         for k in range(3):
             x, t = left + 1.7 * k, f"t+{k}" if k else "t"
-            arrow(ax, (x, -0.35), (x, 0.6), colour=DARK, gap=12)
+            arrow(ax, (x, -0.35), (x, 0.6), colour=DARK, gap=10)
             arrow(ax, (x, 0.6), (x, 1.6), colour=AMBER, gap=8)
             box(ax, x, 0.6, "gates", AMBER, edge="none", size=9)
             ax.plot(x, 1.6, "o", ms=12, mfc="white", mec=BLUE, zorder=4)
@@ -42,7 +42,7 @@ def roads() -> Figure:
             ax.text(x + 0.12, 1.88, f"$c_{{{t}}}$", ha="center", color=BLUE)
             if name == "LSTM" and k < 2:
                 path = (x + 0.55, 1.6), (x + 0.55, 0.6), (x + 1.7, 0.6)
-                arrow(ax, *path, colour=ORANGE, gap=23)
+                arrow(ax, *path, colour=ORANGE, gap=19)
                 ax.text(x + 0.66, 1.0, f"$h_{{{t}}}$", color=ORANGE)
     return fig
 
@@ -158,6 +158,7 @@ def revising(match, values, states: dict) -> Figure:
         low.plot(t, state, "o", ms=4, label=label, **LOOKS[label])
     low.set(xlabel="step t", ylabel="value held")
     low.margins(y=0.15)
+    low.set_xticks([1, *range(5, len(match) + 1, 5)])
     low.legend(fontsize=9, ncols=3)
     return fig
 
