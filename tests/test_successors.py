@@ -136,6 +136,7 @@ def test_cell_equals_its_definition_and_tensorflow(cell, oracle, size):
         np.testing.assert_allclose(ours, gradient, **close)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 70), st.integers(0, 2**32 - 1))
 def test_scan_equals_loop(T, seed):
     a, b = draw(seed, (2, T, 3), (2, T, 3))
