@@ -88,6 +88,12 @@ def suspect(line=SLIP):
     return scope["suspect"]
 
 
+def turn(angle):
+    """A rotation of the plane."""
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, s], [-s, c]])
+
+
 # Plausible wrong answers: the slips that a reader is likely to make.
 WRONG = {
     "1.1": [0, 1 / 6, 1 / 12, 0.6 / 12, 0.4 / 6, "1/30"],
@@ -164,6 +170,33 @@ WRONG = {
         [1 / 3, 1 / 2],
         [1 / 2, 1 / 2],
         1 / 2,
+    ],
+    "7.1": [
+        (1.0, -2),  # gates not divided by their sum
+        (0.8, 0),  # it does not decay to zero
+        (1.2 + 0.4 * np.tanh(-1), np.tanh(-1)),  # a tanh too many
+        (0.8, 2),
+        0.8,
+    ],
+    "7.2": [
+        lambda p, q: (q[0] @ p[0], p[1] @ q[0] + q[1]),  # columns
+        lambda p, q: (p[0] @ q[0], q[1] @ p[0] + p[1]),  # order
+        lambda p, q: (p[0] @ q[0], p[1] + q[1]),
+        lambda p, q: (p[0] * q[0], p[1] * q[1]),
+    ],
+    "7.3": [
+        lambda bit: np.eye(2),  # never moves
+        lambda bit: np.diag([1 - 2 * bit, 1]),  # parity
+        lambda bit: turn(2 * np.pi / 3),  # zeros turn too
+        lambda bit: turn(bit * np.pi / 2),  # modulo four
+        lambda bit: np.diag([1, 0.5**bit]),
+    ],
+    "7.4": [
+        lambda C, k, v: C + np.outer(k, v),
+        lambda C, k, v: np.outer(k, v),
+        lambda C, k, v: C + np.outer(v - k @ C, k),
+        lambda C, k, v: C + np.outer(k, v - C @ k),
+        lambda C, k, v: np.add(C, np.outer(k, v - k @ C), out=C),
     ],
     "8.1": [1, 1.25, 1.25 - 4 / 3, 7 / 48, 4 / 3, "7/12"],
     "8.2": [-3, 1.837, -2.324, -2.038, -3.795],
