@@ -4,7 +4,7 @@
 ``Wrong``, with a hint, when it is not.
 """
 
-from exercises import note_01, note_02, note_04, note_08, note_09  # noqa: F401
+from exercises import note_01, note_02, note_03, note_04, note_08, note_09  # noqa: F401
 from exercises.marking import CHECKERS, Wrong
 
 
