@@ -63,16 +63,12 @@ def train_seeds(
         part = min(1, (steps - step) / cool) if cool else 1
         adam(weights, gradients, moments, part * rate, clip, step + 1)
     film.append(weights)
-    names = "W", "U", "b", "V", "v"
-    shots = [
-        np.stack(w, axis=1).astype(float) for w in zip(*film, strict=True)
-    ]
-    networks = [
-        dict(zip(names, each if every else [w[0] for w in each], strict=True))
-        for each in zip(*shots, strict=True)
-    ]
-    for network in networks:
-        network |= {k: network[k][..., 0, :] for k in "bv"}
+    film = [np.stack(w, axis=1).astype(float) for w in zip(*film, strict=True)]
+    if not every:
+        film = [w[:, 0] for w in film]
+    W, U, b, V, v = film  # each (seeds, ...) or (seeds, moments, ...)
+    arrays = {"W": W, "U": U, "b": b[..., 0, :], "V": V, "v": v[..., 0, :]}
+    networks = [{k: w[s] for k, w in arrays.items()} for s in range(len(rngs))]
     return losses, networks
 
 
