@@ -18,6 +18,11 @@ LOOKS = {
     "LSTM, forget bias 1": {"color": BLUE, "ls": "-"},
     "LSTM, chrono": {"color": GREEN, "ls": "-."},
 }
+GATES = [
+    {"color": BLUE, "ls": "-"},
+    {"color": GREEN, "ls": "--"},
+    {"color": PINK, "ls": ":"},
+]
 
 
 def median_and_seeds(ax: Axes, x, values, label=None, **look) -> None:
@@ -27,57 +32,60 @@ def median_and_seeds(ax: Axes, x, values, label=None, **look) -> None:
     ax.plot(x, np.median(values, axis=0), lw=2, label=label, **look)
 
 
-def film(updates, losses: dict, norms: dict, gates: dict, constant) -> Figure:
+def film(losses, norms, lags, gates, every, constant) -> Figure:
     """Loss, Jacobians and gates over the updates, one above the other.
 
-    losses {cell: (seeds, K)}, norms {cell: {k: (seeds, K)}}, gates
-    {label: (seeds, K)}; constant: the loss of a constant answer.
+    losses {cell: (seeds, updates)}; norms {cell: (seeds, moments, lags)},
+    of which the last two lags are drawn; gates {label: (seeds, moments)};
+    a moment is `every` updates, the last one the end of training.
     """
     fig, axes = plt.subplots(4, figsize=(7.2, 9), sharex=True)
     for cell, loss in losses.items():
-        median_and_seeds(axes[0], updates, loss, cell, **LOOKS[cell])
+        mean = loss.reshape(len(loss), -1, every).mean(axis=2)
+        updates = every * np.arange(mean.shape[1])
+        median_and_seeds(axes[0], updates, mean, cell, **LOOKS[cell])
     axes[0].axhline(constant, **BASELINE, label="constant answer")
     axes[0].set(yscale="log", ylabel="mean squared error")
-    for ax, (cell, by_lag) in zip(axes[1:], norms.items(), strict=False):
-        for (k, norm), style in zip(by_lag.items(), ["-", ":"], strict=True):
+    updates = np.append(updates, updates[-1] + every)
+    for ax, (cell, norm) in zip(axes[1:3], norms.items(), strict=True):
+        for at, style in {-2: "-", -1: ":"}.items():
             look = {"color": LOOKS[cell]["color"], "ls": style}
-            norm = np.maximum(norm, FLOOR / 100)  # 0 has no logarithm
-            median_and_seeds(ax, updates, norm, f"{cell}, k = {k}", **look)
+            positive = np.maximum(norm[:, :, at], FLOOR / 100)
+            label = f"{cell}, k = {lags[at]}"
+            median_and_seeds(ax, updates, positive, label, **look)
         ax.set(yscale="log", ylim=(FLOOR, 1e3), ylabel=NORM)
-    looks = [(BLUE, "-"), (GREEN, "--"), (PINK, ":")]
-    for (label, gate), (colour, style) in zip(
-        gates.items(), looks, strict=True
-    ):
-        median_and_seeds(axes[3], updates, gate, label, color=colour, ls=style)
-    axes[3].set(ylim=(0, 1.03), ylabel="LSTM: gate (mean)")
-    axes[3].set_xlabel("updates")
+    for (label, gate), look in zip(gates.items(), GATES, strict=True):
+        median_and_seeds(axes[3], updates, gate, label, **look)
+    axes[3].set(ylim=(0, 1.03), ylabel="LSTM: gate (mean)", xlabel="updates")
     for ax in axes:
         ax.legend(loc="lower left")
     axes[2].legend(loc="upper right", ncols=2)
     return fig
 
 
-def before_the_drop(offsets, loss, norms: dict, gates: dict) -> Figure:
+def before_the_drop(loss, norms, lags, gates, every, drop, constant) -> Figure:
     """Loss, Jacobians and gates around each seed's own drop of the loss.
 
-    offsets (K,) in updates from the drop; loss (seeds, K) as a share of a
-    constant's; norms {k: (seeds, K)}; gates {label: (seeds, K)}.
+    loss (seeds, moments), norms (seeds, moments, lags), gates {label:
+    (seeds, moments)}; a moment is `every` updates, and drop (seeds,) the
+    updates at which the loss falls.
     """
+    around = np.arange(-25, 13)
+    centre = np.clip(drop // every, 25, loss.shape[1] - 13)
+    at = np.arange(len(loss))[:, None], centre[:, None] + around
     fig, axes = plt.subplots(3, figsize=(7.2, 7), sharex=True)
-    median_and_seeds(axes[0], offsets, loss, color="black")
+    updates = every * around
+    median_and_seeds(axes[0], updates, loss[at] / constant, color="black")
     axes[0].set(ylabel="loss ÷ constant's", ylim=(0, 1.25))
-    styles = ["-", "--", "-.", ":"]
-    for (k, norm), colour, style in zip(
-        norms.items(), shades(len(norms)), styles, strict=True
+    colours, styles = shades(len(lags)), ["-", "--", "-.", ":"]
+    for k, colour, style, norm in zip(
+        lags, colours, styles, norms[at].transpose(2, 0, 1), strict=True
     ):
         look = {"color": colour, "ls": style}
-        median_and_seeds(axes[1], offsets, norm, f"k = {k}", **look)
+        median_and_seeds(axes[1], updates, norm, f"k = {k}", **look)
     axes[1].set(yscale="log", ylim=(1e-11, 10), ylabel=NORM)
-    looks = [(BLUE, "-"), (GREEN, "--"), (PINK, ":")]
-    for (label, gate), (colour, style) in zip(
-        gates.items(), looks, strict=True
-    ):
-        median_and_seeds(axes[2], offsets, gate, label, color=colour, ls=style)
+    for (label, gate), look in zip(gates.items(), GATES, strict=True):
+        median_and_seeds(axes[2], updates, gate[at], label, **look)
     axes[2].set(ylim=(0, 1.03), ylabel="gate (mean)")
     axes[2].set_xlabel("updates after the loss fell below half a constant's")
     for ax in axes:
@@ -102,12 +110,12 @@ def learning(losses: dict, constant: float, every: int) -> Figure:
 
 
 def outcomes(panels: dict, solved: float, kind: str, intervals=None) -> Figure:
-    """{panel: {row: {series: share (seeds,)}}}: a dot for each seed.
+    """{panel: {row: {rate: share (seeds,)}}}: a dot for each seed.
 
     Shares of a constant's error, log scale; the line is at `solved`, and
     `kind` says what a row is.
-    intervals: {(panel, row, series): (low, high)} of the mean, drawn
-    below the dots with a bar at the mean.
+    intervals: {(panel, row, rate): a result of scipy's bootstrap} of the
+    mean, drawn below the dots with a bar at the mean.
     """
     rows = list(next(iter(panels.values())))
     series = list(next(iter(next(iter(panels.values())).values())))
@@ -123,7 +131,8 @@ def outcomes(panels: dict, solved: float, kind: str, intervals=None) -> Figure:
             share = shares[row][name]
             ax.plot(share, 0 * share + at, marker, color=colour, alpha=0.6)
             if intervals:
-                at, low_high = at + 0.38, intervals[panel, row, name]
+                at, result = at + 0.38, intervals[panel, row, name]
+                low_high = result.confidence_interval
                 ax.plot(low_high, [at, at], color=DARK, lw=1.2)
                 ax.plot(share.mean(), at, "|", color=DARK, ms=7, mew=1.5)
         ax.axvline(solved, **BASELINE)
@@ -138,7 +147,14 @@ def outcomes(panels: dict, solved: float, kind: str, intervals=None) -> Figure:
     axes[0, 0].invert_yaxis()
     if len(series) > 1:
         dots = [
-            Line2D([], [], ls="", marker=marker, color=colour, label=name)
+            Line2D(
+                [],
+                [],
+                ls="",
+                marker=marker,
+                color=colour,
+                label=f"rate {name}",
+            )
             for name, (marker, colour) in looks.items()
         ]
         fig.legend(handles=dots, loc="outside upper right", ncols=2)
