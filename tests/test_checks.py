@@ -94,6 +94,13 @@ def turn(angle):
     return np.array([[c, s], [-s, c]])
 
 
+def recalling(f=-40.0, i=-20.0, scale=0.1):
+    """Weights of the unit of 3.3, right unless changed."""
+    W = np.array([[0, 0, scale, 0], [40.0, f, 0, 0]])
+    b = np.array([i, 20.0, 0, 10])
+    return W, np.zeros((1, 4)), b, np.array([[1 / scale]])
+
+
 # Plausible wrong answers: the slips that a reader is likely to make.
 WRONG = {
     "1.1": [0, 1 / 6, 1 / 12, 0.6 / 12, 0.4 / 6, "1/30"],
@@ -143,6 +150,21 @@ WRONG = {
         suspect("dc = dc * (1 - shown**2) + dh * o"),  # the wrong road's
         suspect("dc = dh * o * (1 - shown**2)"),  # no carousel
     ],
+    "3.1": [0.1, 0.04, 0.125, 2.25, "1/4"],
+    "3.2": [
+        lambda f: np.log(0.5) / np.log(f.mean()),
+        lambda f: np.log(0.5) / np.log(f).mean(),
+        lambda f: np.log(0.5) / np.log(f.mean(axis=(0, 1)).max()),
+        lambda f: np.log(2) / np.log(f).mean(axis=(0, 1)).max(),
+        lambda f: np.log(0.5) / np.log(f).mean(axis=(0, 1)),
+    ],
+    "3.3": [
+        recalling(f=0.0),  # values add up
+        recalling(i=0.0),  # lets everything in
+        recalling(scale=1.0),  # bent by both tanh
+        recalling()[:3],
+    ],
+    "3.4": [0.25, 0.1, -0.5, 0, [0.3, 0.4]],
     "4.1": [
         2 * 10_800,  # no dense layer
         2 * 10_800 + 51,  # dense layer on 50 inputs
@@ -229,6 +251,7 @@ def test_the_slips_are_what_is_wrong():
     check("2.3", coupled(None))
     check("2.5", hand_set())
     check("2.6", suspect("dc += dh * o * (1 - shown**2)"))
+    check("3.3", recalling())
 
 
 @pytest.mark.parametrize("number", CHECKERS)

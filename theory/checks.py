@@ -7,6 +7,7 @@
 from exercises import (  # noqa: F401
     note_01,
     note_02,
+    note_03,
     note_04,
     note_07,
     note_08,

@@ -4,22 +4,55 @@ import numpy as np
 from cells import ACTIVATIONS
 
 
-def adding_problem(rng, n, T):
+def adding_problem(rng, n, T, silent=0):
     """Draw n sequences: add the two marked numbers out of T.
 
     Column 0 of x (n, T, 2) holds numbers from U(0, 1), column 1 marks one
     step in each half with 1. y (n, 1) is the sum of the two marked
     numbers, so always answering 1 costs a mean squared error of 1/6.
     Hochreiter & Schmidhuber (1997), experiment 4; in this form Arjovsky,
-    Shah & Bengio (2016).
+    Shah & Bengio (2016). With `silent`, that many steps at the end have no
+    mark, and the halves are those of the steps before.
     """
-    x = np.zeros((n, T, 2))
+    x, end = np.zeros((n, T, 2)), T - silent
     x[:, :, 0] = rng.random((n, T))
     rows = np.arange(n)
-    x[rows, rng.integers(0, T // 2, n), 1] = 1
-    x[rows, rng.integers(T // 2, T, n), 1] = 1
+    x[rows, rng.integers(0, end // 2, n), 1] = 1
+    x[rows, rng.integers(end // 2, end, n), 1] = 1
     y = (x[:, :, 0] * x[:, :, 1]).sum(axis=1, keepdims=True)
     return x, y
+
+
+def temporal_order(rng, n, T):
+    """Draw n sequences of symbols: which came first, and which second?
+
+    One symbol a step, one column of x (n, T, 6) each: X, Y, a, b, c, d. One
+    step in each half has X or Y, the others a letter; y (n, 2) says which
+    two, X being 0 and Y 1. Always answering 1/2 costs a mean squared error
+    of 1/4. Hochreiter & Schmidhuber (1997), experiment 6, shortened.
+    """
+    x, rows = np.zeros((n, T, 6)), np.arange(n)
+    x[rows[:, None], np.arange(T), 2 + rng.integers(0, 4, (n, T))] = 1
+    y = rng.integers(0, 2, (n, 2))
+    for half, steps in enumerate([(0, T // 2), (T // 2, T)]):
+        at = rng.integers(*steps, n)
+        x[rows, at] = 0
+        x[rows, at, y[:, half]] = 1
+    return x, y
+
+
+def latest_value(rng, n, T):
+    """Draw n sequences: recall the marked value that came last.
+
+    Column 0 of x (n, T, 2) holds values from U(0, 1), column 1 marks each
+    step with a probability of 1/10, and the first always. y (n, 1) is the
+    last marked value, so always answering 1/2 costs 1/12.
+    """
+    x = rng.random((n, T, 2))
+    x[:, :, 1] = x[:, :, 1] < 0.1
+    x[:, 0, 1] = 1
+    last = T - 1 - x[:, ::-1, 1].argmax(axis=1)
+    return x, x[np.arange(n), last, 0][:, None]
 
 
 def random_rnn(rng, gain, activation="tanh", orthogonal=True, d=2, h=16):

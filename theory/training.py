@@ -21,6 +21,8 @@ def train_seeds(
     forget_bias=1.0,
     chrono=None,
     removed="",
+    held=None,
+    every=0,
 ):
     """Train one network per seed to answer after the last step of x.
 
@@ -29,48 +31,56 @@ def train_seeds(
     error, Adam (Kingma & Ba 2015), gradient clipped to norm `clip` per
     network; over the last `cool` updates the rate falls to 0 in a straight
     line, as a full step may undo what was learnt. `forget_bias`,
-    `chrono`, `removed`: see `initial_weights`.
+    `chrono`, `removed`, `held`: see `initial_weights`.
 
     Returns losses (seeds, steps) and, per seed, a dict of W, U, b as
     cells.py takes them and V (h, m), v (m,): the answer is h_T V + v.
+    With `every`, these arrays gain a leading axis: the weights before
+    update 0, every, 2 every, ..., and after the last.
     """
     rngs = [np.random.default_rng(seed) for seed in seeds]
     x, y = task(np.random.default_rng(0), 1)
     sizes = cell, x.shape[2], units, y.shape[1]
     drawn = [
-        initial_weights(rng, *sizes, forget_bias, chrono, removed)
+        initial_weights(rng, *sizes, forget_bias, chrono, removed, held)
         for rng in rngs
     ]
     weights = [np.stack(w).astype("float32") for w in zip(*drawn, strict=True)]
     moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
-    losses = np.empty((len(rngs), steps))
+    losses, film = np.empty((len(rngs), steps)), []
     for step in range(steps):
+        if every and step % every == 0:
+            film.append([w.copy() for w in weights])
         x, y = zip(*(task(rng, batch) for rng in rngs), strict=True)
         x, y = np.stack(x).astype("float32"), np.stack(y).astype("float32")
         x = np.ascontiguousarray(x.transpose(2, 0, 3, 1))
         losses[:, step], gradients = loss_and_gradients(
             cell, weights, x, transpose(y)
         )
+        for gate in held or {}:
+            for gradient in columns(gradients, gate):
+                gradient[:] = 0
         part = min(1, (steps - step) / cool) if cool else 1
         adam(weights, gradients, moments, part * rate, clip, step + 1)
-    names = "W", "U", "b", "V", "v"
-    networks = [
-        {k: w[s].astype(float) for k, w in zip(names, weights, strict=True)}
-        for s in range(len(rngs))
-    ]
-    for network in networks:
-        network |= {"b": network["b"][0], "v": network["v"][0]}
+    film.append(weights)
+    film = [np.stack(w, axis=1).astype(float) for w in zip(*film, strict=True)]
+    if not every:
+        film = [w[:, 0] for w in film]
+    W, U, b, V, v = film  # each (seeds, ...) or (seeds, moments, ...)
+    arrays = {"W": W, "U": U, "b": b[..., 0, :], "V": V, "v": v[..., 0, :]}
+    networks = [{k: w[s] for k, w in arrays.items()} for s in range(len(rngs))]
     return losses, networks
 
 
 def initial_weights(
-    rng, cell, d, h, m, forget_bias=1.0, chrono=None, removed=""
+    rng, cell, d, h, m, forget_bias=1.0, chrono=None, removed="", held=None
 ):
     """Draw W, U, b, V, v as Keras does: Glorot kernels, orthogonal U.
 
     chrono: the longest lag T; then b_f = log u with u ~ U(1, T - 1) and
     b_i = -b_f (Tallec & Ollivier 2018, eq. 16). removed: gates among "ifo"
     to hold open by a bias of 1000, where the logistic is 1 and flat.
+    held: {gate: value}, gates that read nothing and are this value.
     """
     width = 4 * h if cell == "lstm" else h
     W = rng.uniform(-1, 1, (d, width)) * np.sqrt(6 / (d + width))
@@ -86,7 +96,17 @@ def initial_weights(
             gates["i"][:] = -gates["f"]
         for gate in removed:
             gates[gate][:] = 1000
+        for gate, value in (held or {}).items():
+            reads_x, reads_h, bias = columns((W, U, b), gate)
+            reads_x[:], reads_h[:] = 0, 0
+            bias[:] = np.log(value / (1 - value))
     return W, U, b, V, np.zeros((1, m))
+
+
+def columns(weights, gate):
+    """Views of the columns of W, U and b that make one block of an LSTM."""
+    k = "ifco".index(gate)
+    return [np.split(w, 4, axis=-1)[k] for w in weights[:3]]
 
 
 def loss_and_gradients(cell, weights, x, y):
