@@ -64,6 +64,13 @@ def hand_set(b_i=-10.0, b_f=20.0, b_c=10.0):
     return W, np.zeros((1, 4)), b
 
 
+def remembering(erased=-20.0, closed=-20.0, kept=20.0):
+    """Weights of the unit of 5.3, right unless changed."""
+    opened = [20.0, erased, 20.0, 0]
+    W = np.array([opened, [-20, closed, 0, 0], [-20, kept, 0, 0]])
+    return W, np.zeros((1, 4)), np.zeros(4)
+
+
 # Plausible wrong answers: the slips that a reader is likely to make.
 WRONG = {
     "1.1": [0, 1 / 6, 1 / 12, 0.6 / 12, 0.4 / 6, "1/30"],
@@ -128,6 +135,21 @@ WRONG = {
         lambda x: five_around(x)[:, 2:],
         lambda x: five_around(x).astype(int),
     ],
+    "5.1": [1.1047, 1.0397, 6, 0, "1.5"],
+    "5.2": [56_326, 58_496, 51_776, 49_536, "58566"],
+    "5.3": [
+        remembering(kept=0),  # half of it is lost at every step
+        remembering(erased=20),  # a second opening mark adds up
+        remembering(closed=20),  # nothing ends it
+        (np.zeros((3, 4)), np.zeros((1, 4)), np.zeros((4, 1))),
+    ],
+    "5.4": [
+        lambda p, temperature: p,
+        lambda p, temperature: p / temperature,
+        lambda p, temperature: p**temperature / (p**temperature).sum(),
+        lambda p, temperature: np.exp(p / temperature)
+        / np.exp(p / temperature).sum(),
+    ],
     "8.1": [1, 1.25, 1.25 - 4 / 3, 7 / 48, 4 / 3, "7/12"],
     "8.2": [-3, 1.837, -2.324, -2.038, -3.795],
     "8.3": [
@@ -162,6 +184,7 @@ def test_the_slips_are_what_is_wrong():
     """Without its slip, each family of wrong answers is right."""
     check("2.3", coupled(None))
     check("2.5", hand_set())
+    check("5.3", remembering())
 
 
 @pytest.mark.parametrize("number", CHECKERS)
