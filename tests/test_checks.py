@@ -147,8 +147,9 @@ WRONG = {
         lambda p, temperature: p,
         lambda p, temperature: p / temperature,
         lambda p, temperature: p**temperature / (p**temperature).sum(),
-        lambda p, temperature: np.exp(p / temperature)
-        / np.exp(p / temperature).sum(),
+        lambda p, temperature: (
+            np.exp(p / temperature) / np.exp(p / temperature).sum()
+        ),
     ],
     "8.1": [1, 1.25, 1.25 - 4 / 3, 7 / 48, 4 / 3, "7/12"],
     "8.2": [-3, 1.837, -2.324, -2.038, -3.795],

@@ -34,7 +34,7 @@ def run(weights, reverse, x, mask=1.0):
     E, W1, U1, b1, W2, U2, b2, V, v = weights
     words = E[np.arange(len(E))[None, :, None], x] * mask  # T, s, n, width
     both = words, turned(words, reverse)
-    z = [transpose(e @ W + b) for e, W, b in zip(both, (W1, W2), (b1, b2))]
+    z = [transpose(both[0] @ W1 + b1), transpose(both[1] @ W2 + b2)]
     U = np.concatenate([U1, U2])
     states, cache = stacked_lstm_forward(np.concatenate(z, axis=1), U)
     one, two = np.split(states[1:], 2, axis=1)
@@ -87,8 +87,16 @@ def lstm_backward(dh, U, cache):
 
 
 def train(
-    networks, reverse, rngs, words, tags, epochs, steps=50, batch=16,
-    rate=0.01, dropped=0.3,
+    networks,
+    reverse,
+    rngs,
+    words,
+    tags,
+    epochs,
+    steps=50,
+    batch=16,
+    rate=0.01,
+    dropped=0.3,
 ):
     """Train networks side by side on windows of a text; see the module.
 
@@ -109,10 +117,12 @@ def train(
     losses = []
     for step in range(epochs * per_pass):
         if step % per_pass == 0:
-            starts = np.stack([
-                rng.integers(steps) + steps * rng.permutation(windows)
-                for rng in rngs
-            ])
+            starts = np.stack(
+                [
+                    rng.integers(steps) + steps * rng.permutation(windows)
+                    for rng in rngs
+                ]
+            )
         k = step % per_pass * batch
         at = np.arange(steps)[:, None, None] + starts[:, k : k + batch]
         shape = (*at.shape[::2], width)
