@@ -101,6 +101,13 @@ def recalling(f=-40.0, i=-20.0, scale=0.1):
     return W, np.zeros((1, 4)), b, np.array([[1 / scale]])
 
 
+def remembering(erased=-20.0, closed=-20.0, kept=20.0):
+    """Weights of the unit of 5.3, right unless changed."""
+    opened = [20.0, erased, 20.0, 0]
+    W = np.array([opened, [-20, closed, 0, 0], [-20, kept, 0, 0]])
+    return W, np.zeros((1, 4)), np.zeros(4)
+
+
 # Plausible wrong answers: the slips that a reader is likely to make.
 WRONG = {
     "1.1": [0, 1 / 6, 1 / 12, 0.6 / 12, 0.4 / 6, "1/30"],
@@ -193,6 +200,22 @@ WRONG = {
         [1 / 2, 1 / 2],
         1 / 2,
     ],
+    "5.1": [1.1047, 1.0397, 6, 0, "1.5"],
+    "5.2": [56_326, 58_496, 51_776, 49_536, "58566"],
+    "5.3": [
+        remembering(kept=0),  # half of it is lost at every step
+        remembering(erased=20),  # a second opening mark adds up
+        remembering(closed=20),  # nothing ends it
+        (np.zeros((3, 4)), np.zeros((1, 4)), np.zeros((4, 1))),
+    ],
+    "5.4": [
+        lambda p, temperature: p,
+        lambda p, temperature: p / temperature,
+        lambda p, temperature: p**temperature / (p**temperature).sum(),
+        lambda p, temperature: (
+            np.exp(p / temperature) / np.exp(p / temperature).sum()
+        ),
+    ],
     "7.1": [
         (1.0, -2),  # gates not divided by their sum
         (0.8, 0),  # it does not decay to zero
@@ -252,6 +275,7 @@ def test_the_slips_are_what_is_wrong():
     check("2.5", hand_set())
     check("2.6", suspect("dc += dh * o * (1 - shown**2)"))
     check("3.3", recalling())
+    check("5.3", remembering())
 
 
 @pytest.mark.parametrize("number", CHECKERS)

@@ -9,6 +9,7 @@ from exercises import (  # noqa: F401
     note_02,
     note_03,
     note_04,
+    note_05,
     note_07,
     note_08,
     note_09,

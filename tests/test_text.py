@@ -1,0 +1,127 @@
+"""Note 5: the text it reads, its labels, and the tagger's gradients."""
+
+import hashlib
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+THEORY = Path(__file__).resolve().parents[1] / "theory"
+sys.path.insert(0, str(THEORY))
+
+import tagging  # noqa: E402
+from cells import bilstm_forward, lstm_forward  # noqa: E402
+from characters import (  # noqa: E402
+    TEXT,
+    chapters,
+    inside_quotation,
+    streams,
+    words_without_marks,
+)
+
+
+def test_the_text_is_the_one_described():
+    content = TEXT.read_bytes()
+    described = TEXT.with_name("README.md").read_text(encoding="utf-8")
+    assert hashlib.sha256(content).hexdigest() in described
+    assert f"{len(content):,} characters" in described
+    assert content.isascii() and b"\r" not in content
+    assert not re.search(rb"Gutenberg|MILLENNIUM|THE END", content)
+
+
+def test_chapters_join_to_the_text():
+    assert len(chapters()) == 12
+    assert "".join(chapters()) == TEXT.read_text(encoding="utf-8")
+
+
+def test_quotations_are_closed_but_for_a_few():
+    """An opening mark inside a quotation is a verse or a new paragraph."""
+    text = TEXT.read_text(encoding="utf-8")
+    inside = inside_quotation(text)
+    opened = [t for t in range(1, len(text)) if text[t] == "`"]
+    assert len(opened) == 1108
+    assert sum(inside[t - 1] for t in opened) < 12
+
+
+@pytest.mark.parametrize(
+    ("text", "states"),
+    [
+        ("a `b' c", "  xx   "),
+        ("`I'm b' 's", "xxxxxx    "),
+        ("b' `c", "   xx"),
+    ],
+)
+def test_an_apostrophe_closes_nothing(text, states):
+    assert list(inside_quotation(text)) == [s == "x" for s in states]
+
+
+def test_words_lose_their_marks_and_keep_their_tags():
+    words, inside = words_without_marks("`Oh, \"No!\"'\n\nsaid 'tis I'll")
+    expected = ["oh", ",", "no", "!", "¶", "said", "tis", "i'll"]
+    assert words == expected
+    assert inside.tolist() == [True] * 4 + [False] * 4
+
+
+def test_streams_go_on_from_batch_to_batch():
+    ids = np.arange(1000)
+    x, y = streams(ids, 4, 7)
+    assert np.array_equal(y, x + 1)
+    for k in range(4):
+        rows = x[k::4].ravel()
+        assert np.array_equal(rows, rows[0] + np.arange(len(rows)))
+    assert len(np.unique(x)) == x.size
+
+
+def small_networks():
+    """Two networks, the second bidirectional, float64, and a batch."""
+    rng = np.random.default_rng(3)
+    drawn = [tagging.first_weights(rng, 6, 3, 4) for _ in range(2)]
+    weights = [np.stack(w) for w in zip(*drawn, strict=True)]
+    x = rng.integers(6, size=(5, 2, 3))
+    y = rng.random(x.shape) < 0.5
+    mask = (rng.random((5, 2, 3, 3)) < 0.7) / 0.7
+    return weights, np.array([False, True]), x, y, mask
+
+
+def test_tagger_equals_the_cells():
+    weights, reverse, x, *_ = small_networks()
+    odds, _ = tagging.run(weights, reverse, x)
+    for k in range(2):
+        E, W1, U1, b1, W2, U2, b2, V, v = (w[k] for w in weights)
+        words = E[x[:, k]].swapaxes(0, 1)
+        one, two = (W1, U1, b1[0]), (W2, U2, b2[0])
+        if reverse[k]:
+            h = bilstm_forward(words, one, two)[0]
+        else:
+            pair = [lstm_forward(words, *w)[0] for w in (one, two)]
+            h = np.concatenate(pair, axis=2)
+        np.testing.assert_allclose(odds[:, k].T, (h @ V + v)[..., 0])
+
+
+def test_tagger_gradients_equal_finite_differences():
+    weights, reverse, x, y, mask = small_networks()
+    arguments = weights, reverse, x, y, mask
+    _, gradients = tagging.loss_and_gradients(*arguments)
+    rng = np.random.default_rng(4)
+    for w, gradient in zip(weights, gradients, strict=True):
+        assert gradient.shape == w.shape
+        for _ in range(6):
+            spot = tuple(rng.integers(w.shape))
+            kept, sides = w[spot], []
+            for eps in (1e-5, -1e-5):
+                w[spot] = kept + eps
+                sides.append(tagging.loss_and_gradients(*arguments)[0].sum())
+            w[spot] = kept
+            slope = (sides[0] - sides[1]) / 2e-5
+            assert gradient[spot] == pytest.approx(slope, rel=1e-5, abs=1e-9)
+
+
+def test_a_forward_tagger_sees_no_later_word():
+    weights, reverse, x, *_ = small_networks()
+    changed = x.copy()
+    changed[3:] = (changed[3:] + 1) % 6
+    before, after = (tagging.run(weights, reverse, a)[0] for a in (x, changed))
+    assert np.array_equal(before[:3, 0], after[:3, 0])
+    assert not np.isclose(before[:3, 1], after[:3, 1]).any()

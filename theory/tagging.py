@@ -1,0 +1,138 @@
+"""The tagger of note 5: two LSTMs over words, one tag per word.
+
+Several networks are trained in one loop, as in training.py: arrays have a
+leading axis s for the network, sequences the axes (T, s, ., n). float32.
+A network is a list E, W1, U1, b1, W2, U2, b2, V, v: the vector of each word,
+two LSTMs, and the output layer on both. What sets a BiLSTM apart from two
+forward LSTMs is a flag: its second LSTM reads the words in reverse.
+"""
+
+import numpy as np
+from training import adam, initial_weights, stacked_lstm_forward, transpose
+
+
+def first_weights(rng, vocabulary, width, h):
+    """Draw one network, as Keras draws its layers; see the module."""
+    E = rng.normal(0, 0.5, (vocabulary, width))
+    (W1, U1, b1, V1, v), (W2, U2, b2, V2, _) = (
+        initial_weights(rng, "lstm", width, h, 1) for _ in range(2)
+    )
+    return E, W1, U1, b1, W2, U2, b2, np.concatenate([V1, V2]), v
+
+
+def turned(a, reverse):
+    """Reverse the first axis of a (T, s, ...) where reverse (s,) is set."""
+    return np.where(reverse.reshape(1, -1, *[1] * (a.ndim - 2)), a[::-1], a)
+
+
+def run(weights, reverse, x, mask=1.0):
+    """Read words x (T, s, n) -> log odds (T, s, n) and a cache.
+
+    reverse (s,): does the second LSTM read from the end? mask: a factor
+    on the words' vectors (T, s, n, width).
+    """
+    E, W1, U1, b1, W2, U2, b2, V, v = weights
+    words = E[np.arange(len(E))[None, :, None], x] * mask  # T, s, n, width
+    both = words, turned(words, reverse)
+    z = [transpose(both[0] @ W1 + b1), transpose(both[1] @ W2 + b2)]
+    U = np.concatenate([U1, U2])
+    states, cache = stacked_lstm_forward(np.concatenate(z, axis=1), U)
+    one, two = np.split(states[1:], 2, axis=1)
+    h = np.concatenate([one, turned(two, reverse)], axis=2)
+    odds = (transpose(V) @ h + transpose(v))[:, :, 0]
+    return odds, (both, U, states, cache, h)
+
+
+def loss_and_gradients(weights, reverse, x, y, mask=1.0):
+    """Cross-entropy (s,) of tags y (T, s, n) in nats, and its gradients."""
+    E, W1, _, _, W2, _, _, V, _ = weights
+    odds, (both, U, states, cache, h) = run(weights, reverse, x, mask)
+    loss = np.logaddexp(0, np.where(y, -odds, odds)).mean(axis=(0, 2))
+    error = (0.5 + 0.5 * np.tanh(odds / 2) - y) / y[:, 0].size
+    error = error[:, :, None].astype(E.dtype)  # T, s, 1, n
+    one, two = np.split(V @ error, 2, axis=2)
+    dh = np.concatenate([one, turned(two, reverse)], axis=1)
+    dz = np.split(lstm_backward(dh, U, cache), 2, axis=1)
+    read = np.split(states[:-1], 2, axis=1)  # h before each step
+    gradients, by_words = [], 0
+    for k, W in enumerate((W1, W2)):
+        gradients.append((transpose(both[k]) @ transpose(dz[k])).sum(axis=0))
+        gradients.append((read[k] @ transpose(dz[k])).sum(axis=0))
+        gradients.append(dz[k].sum(axis=(0, 3))[:, None])
+        by_word = transpose(W @ dz[k])
+        by_words = by_words + (turned(by_word, reverse) if k else by_word)
+    by_E = np.zeros_like(E)
+    networks = np.broadcast_to(np.arange(len(E))[None, :, None], x.shape)
+    np.add.at(by_E, (networks, x), by_words * mask)
+    by_V = (h @ transpose(error)).sum(axis=0)
+    return loss, [by_E, *gradients, by_V, error.sum(axis=(0, 3))[..., None]]
+
+
+def lstm_backward(dh, U, cache):
+    """Derivative by z of stacked_lstm_forward, given that by every h."""
+    c, tanh_c, gates = cache
+    i, f, c_tilde, o = np.split(gates, 4, axis=2)
+    dz = np.empty_like(gates)
+    dz_i, dz_f, dz_c, dz_o = np.split(dz, 4, axis=2)  # views
+    from_later, dc = 0, 0
+    for t in reversed(range(len(gates))):
+        dh_t = dh[t] + from_later
+        dc = dc + dh_t * o[t] * (1 - tanh_c[t + 1] ** 2)
+        dz_i[t] = dc * c_tilde[t] * i[t] * (1 - i[t])
+        dz_f[t] = dc * c[t] * f[t] * (1 - f[t])
+        dz_c[t] = dc * i[t] * (1 - c_tilde[t] ** 2)
+        dz_o[t] = dh_t * tanh_c[t + 1] * o[t] * (1 - o[t])
+        from_later, dc = U @ dz[t], dc * f[t]
+    return dz
+
+
+def train(
+    networks,
+    reverse,
+    rngs,
+    words,
+    tags,
+    epochs,
+    steps=50,
+    batch=16,
+    rate=0.01,
+    dropped=0.3,
+):
+    """Train networks side by side on windows of a text; see the module.
+
+    networks: one list of weights each, with its entry in reverse and
+    rngs, which draws order and masks; two networks with the same seed read
+    the same windows. words, tags (length,): windows of `steps` start at a
+    random word of the text in every pass. Adam, the rate falls along a
+    cosine; a share `dropped` of the words' vectors' entries is zeroed.
+    Returns the weights, stacked, and the losses (updates, s).
+    """
+    weights = [
+        np.stack(w).astype("float32") for w in zip(*networks, strict=True)
+    ]
+    moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
+    reverse, width = np.array(reverse), weights[0].shape[2]
+    windows = len(words) // steps - 1
+    per_pass = windows // batch
+    losses = []
+    for step in range(epochs * per_pass):
+        if step % per_pass == 0:
+            starts = np.stack(
+                [
+                    rng.integers(steps) + steps * rng.permutation(windows)
+                    for rng in rngs
+                ]
+            )
+        k = step % per_pass * batch
+        at = np.arange(steps)[:, None, None] + starts[:, k : k + batch]
+        shape = (*at.shape[::2], width)
+        mask = np.stack(
+            [rng.random(shape, "float32") >= dropped for rng in rngs], axis=1
+        ) / np.float32(1 - dropped)
+        loss, gradients = loss_and_gradients(
+            weights, reverse, words[at], tags[at], mask
+        )
+        part = (1 + np.cos(np.pi * step / (epochs * per_pass))) / 2
+        adam(weights, gradients, moments, part * rate, 1.0, step + 1)
+        losses.append(loss)
+    return weights, np.array(losses)
