@@ -128,6 +128,27 @@ WRONG = {
         lambda x: five_around(x)[:, 2:],
         lambda x: five_around(x).astype(int),
     ],
+    "6.1": [
+        81_200,  # one bias
+        82_800 / 2,  # one direction
+        44_000,  # both layers read x
+        62_800,  # the second reads one direction
+        "82800",
+    ],
+    "6.2": [
+        lambda W, U, b, c: (W, U, b + c),
+        lambda W, U, b, c: (W.T, U.T, b),
+        lambda W, U, b, c: (W.T, U.reshape(U.shape[::-1]), b + c),
+        lambda W, U, b, c: (W.T, np.roll(U.T, 5, axis=1), b + c),
+        lambda W, U, b, c: (W.T, U.T),
+    ],
+    "6.3": [
+        lambda p, k: (p**k, (p**-k - 1) ** 0.5),  # p is what is lost
+        lambda p, k: ((1 - p) ** k, (1 - p) ** -k - 1),  # the variance
+        lambda p, k: ((1 - p) ** k, ((1 - p) ** k * p) ** 0.5),
+        lambda p, k: (1 - p * k, 0.0),
+        0.5,
+    ],
     "8.1": [1, 1.25, 1.25 - 4 / 3, 7 / 48, 4 / 3, "7/12"],
     "8.2": [-3, 1.837, -2.324, -2.038, -3.795],
     "8.3": [

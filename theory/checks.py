@@ -4,7 +4,14 @@
 ``Wrong``, with a hint, when it is not.
 """
 
-from exercises import note_01, note_02, note_04, note_08, note_09  # noqa: F401
+from exercises import (  # noqa: F401
+    note_01,
+    note_02,
+    note_04,
+    note_06,
+    note_08,
+    note_09,
+)
 from exercises.marking import CHECKERS, Wrong
 
 
