@@ -216,6 +216,27 @@ WRONG = {
             np.exp(p / temperature) / np.exp(p / temperature).sum()
         ),
     ],
+    "6.1": [
+        81_200,  # one bias
+        82_800 / 2,  # one direction
+        44_000,  # both layers read x
+        62_800,  # the second reads one direction
+        "82800",
+    ],
+    "6.2": [
+        lambda W, U, b, c: (W, U, b + c),
+        lambda W, U, b, c: (W.T, U.T, b),
+        lambda W, U, b, c: (W.T, U.reshape(U.shape[::-1]), b + c),
+        lambda W, U, b, c: (W.T, np.roll(U.T, 5, axis=1), b + c),
+        lambda W, U, b, c: (W.T, U.T),
+    ],
+    "6.3": [
+        lambda p, k: (p**k, (p**-k - 1) ** 0.5),  # p is what is lost
+        lambda p, k: ((1 - p) ** k, (1 - p) ** -k - 1),  # the variance
+        lambda p, k: ((1 - p) ** k, ((1 - p) ** k * p) ** 0.5),
+        lambda p, k: (1 - p * k, 0.0),
+        0.5,
+    ],
     "7.1": [
         (1.0, -2),  # gates not divided by their sum
         (0.8, 0),  # it does not decay to zero

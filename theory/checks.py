@@ -10,6 +10,7 @@ from exercises import (  # noqa: F401
     note_03,
     note_04,
     note_05,
+    note_06,
     note_07,
     note_08,
     note_09,
