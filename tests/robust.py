@@ -100,6 +100,10 @@ np.random.default_rng = shifted(FIRST)
 HOOKS = {
     "theory/training.py": "initial_weights = nudged(initial_weights)",
     "theory/tasks.py": "random_rnn = nudged(random_rnn)",
+    "theory/practice.py": """
+pytorch_weights = nudged(pytorch_weights)
+STARTS["PyTorch"] = pytorch_weights
+""",
     "forecasting/backend.py": """
 for kind in ("VarianceScaling", "Orthogonal"):
     kind = getattr(keras.initializers, kind)

@@ -1,4 +1,4 @@
-"""The figures of note 5; the notebook gives each its title and caption."""
+"""The figures of note 10; the notebook gives each its title and caption."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -77,7 +77,7 @@ def initial_weights(
 ):
     """Draw W, U, b, V, v as Keras does: Glorot kernels, orthogonal U.
 
-    chrono: the longest lag T; then b_f = log u with u ~ U(1, T - 1) and
+    chrono: the longest lag T; then b_f = log tau, tau ~ U(1, T - 1), and
     b_i = -b_f (Tallec & Ollivier 2018, eq. 16). removed: gates among "ifo"
     to hold open by a bias of 1000, where the logistic is 1 and flat.
     held: {gate: value}, gates that read nothing and are this value.
