@@ -128,7 +128,9 @@ class Tree:
             links = self.markdown(links, f"{target}/{README}", page)
             self.write(page, title + links)
         elif path.suffix == ".md":
-            self.write(page, self.markdown(read(target), target, page))
+            listed = f"<{page.removesuffix('.md')}>" in str(NAVIGATION)
+            text = self.markdown(read(target), target, page)
+            self.write(page, text if listed else LINKED_ONLY + text)
         elif path.suffix == ".ipynb":
             self.write(page, self.notebook(read(target), target))
         elif page != target:
