@@ -37,7 +37,9 @@ def pages(readme: str, touch: bool) -> tuple[str, str, list[str]]:
     commands = first(blocks, "```")
     figures = [b for b in blocks[table:commands] if b.startswith("![")]
     words = [b for b in blocks[table:commands] if b not in figures]
-    answer, how = blocks[:table], blocks[commands:]
+    # Who reads the site need not be told how to build it.
+    answer = [b for b in blocks[:table] if "make book" not in b]
+    how = blocks[commands:]
     top = [title, *answer, *figures, doors(touch), *words, "## Run it", *how]
     top += [f"## {sections[name].strip()}" for name in FRONT]
     others = [name for name in sections if name not in FRONT]

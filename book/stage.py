@@ -111,6 +111,8 @@ class Tree:
             target = posixpath.normpath(f"{target}/{README}")
         if target == README:
             return "run.md" if anchor in self.run else "index.md"
+        if ROOT / target == CELL / "index.html":
+            return "cell/index.md"
         if not (ROOT / target).exists():  # a page of the site alone
             return target
         if target not in self.pages:
