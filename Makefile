@@ -21,7 +21,7 @@ test: .venv/ready
 book: .venv/ready
 	$(BIN)/python book/build.py site
 
-# Do the claims hold in another draw? Forty minutes: tests/README.md
+# Do the claims hold in another draw? Two hours: tests/README.md
 robust: .venv/ready
 	$(BIN)/python tests/robust.py
 
