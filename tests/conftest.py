@@ -11,6 +11,7 @@ from threading import Thread
 # Builds matplotlib's font cache where there is none yet: a kernel would say
 # so on stderr, which nbval compares.
 import matplotlib.font_manager  # noqa: F401
+import numpy as np
 import pytest
 import yahoo_standin as upstream
 from playwright.sync_api import Error, sync_playwright
@@ -63,3 +64,31 @@ def served(folder):
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
+
+
+# Luminance of a page's ground, and its contrast to a selector's ink.
+CONTRAST = """selector => {
+  const rgb = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
+  const light = colour => rgb(colour)
+    .map(c => c / 255)
+    .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = light(getComputedStyle(document.body).backgroundColor);
+  const ink = light(
+    getComputedStyle(document.querySelector(selector)).color);
+  return [ground, (Math.max(ground, ink) + 0.05)
+                  / (Math.min(ground, ink) + 0.05)];
+}"""
+
+
+def finite_differences(loss, array, eps=1e-5):
+    """Central differences of loss() by every entry of array, in place."""
+    gradient = np.empty_like(array)
+    for index in np.ndindex(array.shape):
+        kept = array[index]
+        array[index] = kept + eps
+        above = loss()
+        array[index] = kept - eps
+        gradient[index] = (above - loss()) / (2 * eps)
+        array[index] = kept
+    return gradient

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import habits
 import pandas as pd
 import pytest
-from conftest import served
+from conftest import CONTRAST, served
 
 ROOT = habits.ROOT
 BOOK = ROOT / "book"
@@ -349,20 +349,6 @@ def test_the_explorer_shows_what_is_chosen(browser, address):
         assert f"{horizon} session" in found
         assert page.locator("#drawn").get_attribute("aria-label") == found
     page.close()
-
-
-CONTRAST = """selector => {
-  const rgb = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
-  const light = colour => rgb(colour)
-    .map(c => c / 255)
-    .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = light(getComputedStyle(document.body).backgroundColor);
-  const ink = light(
-    getComputedStyle(document.querySelector(selector)).color);
-  return [ground, (Math.max(ground, ink) + 0.05)
-                  / (Math.min(ground, ink) + 0.05)];
-}"""
 
 
 def test_light_and_dark_can_be_read(browser, address):

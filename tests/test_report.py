@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 import habits
 import pandas as pd
 import pytest
+from conftest import CONTRAST
 
 from forecasting import report, study
 from forecasting.market import prices
@@ -138,20 +139,6 @@ def test_links_lead_to_what_is_in_the_folder(browser, folder, name):
         assert target.is_file(), link
         if anchor := urlsplit(link).fragment:
             assert f'id="{unquote(anchor)}"' in target.read_text("utf-8")
-
-
-CONTRAST = """selector => {
-  const rgb = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
-  const light = colour => rgb(colour)
-    .map(c => c / 255)
-    .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = light(getComputedStyle(document.body).backgroundColor);
-  const ink = light(
-    getComputedStyle(document.querySelector(selector)).color);
-  return [ground, (Math.max(ground, ink) + 0.05)
-                  / (Math.min(ground, ink) + 0.05)];
-}"""
 
 
 def test_both_colour_schemes_can_be_read(browser, folder):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import finite_differences
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -45,19 +46,6 @@ def draw_cell(cell, seed, n, T, d, h):
     shapes = {"x": (n, T, d), "W": (d, width), "b": (width,)}
     shapes |= {"U": (h, width)} if cell == "slstm" else {}
     return dict(zip(shapes, draw(seed, *shapes.values()), strict=True))
-
-
-def finite_differences(loss, array, eps=1e-5):
-    """Central differences of loss() by every entry of array, in place."""
-    gradient = np.empty_like(array)
-    for index in np.ndindex(array.shape):
-        kept = array[index]
-        array[index] = kept + eps
-        above = loss()
-        array[index] = kept - eps
-        gradient[index] = (above - loss()) / (2 * eps)
-        array[index] = kept
-    return gradient
 
 
 @settings(max_examples=60, deadline=None)

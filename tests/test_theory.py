@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from conftest import finite_differences
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,19 +56,6 @@ def keras_gradients(layer, inputs, weights, seed_of_dh):
         )
     wanted = tensors + [v.value for v in layer.trainable_variables]
     return [o.numpy() for o in outputs], dhs, tape.gradient(loss, wanted)
-
-
-def finite_differences(loss, array, eps=1e-5):
-    """Central differences of loss() by every entry of array, in place."""
-    gradient = np.empty_like(array)
-    for index in np.ndindex(array.shape):
-        kept = array[index]
-        array[index] = kept + eps
-        above = loss()
-        array[index] = kept - eps
-        gradient[index] = (above - loss()) / (2 * eps)
-        array[index] = kept
-    return gradient
 
 
 def draw_cell(cell, seed, n, T, d, h):

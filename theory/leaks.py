@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from training import (
     adam,
+    backward_from_every_step,
     initial_weights,
     loss_and_gradients,
     stacked_lstm_forward,
@@ -205,7 +206,7 @@ def _both_ways(weights: list, x: np.ndarray, y: np.ndarray) -> tuple:
     said = halves[:, :, 0] + halves[::-1, :, 1] + v
     dy = 2 * (said - y) / (n * T)
     dys = _pair(dy)
-    dz = _backward(V @ dys, U, cache)
+    dz = backward_from_every_step(V @ dys, U, cache)
     gradients = [
         (x @ transpose(dz)).sum(axis=0),
         (h[:-1] @ transpose(dz)).sum(axis=0),
@@ -219,26 +220,6 @@ def _both_ways(weights: list, x: np.ndarray, y: np.ndarray) -> tuple:
 def _pair(a: np.ndarray) -> np.ndarray:
     """Each network's series beside itself reversed: (T, 2 s, d, n)."""
     return np.stack([a, a[::-1]], axis=2).reshape(len(a), -1, *a.shape[2:])
-
-
-def _backward(dh: np.ndarray, U: np.ndarray, cache: tuple) -> np.ndarray:
-    """Derivative by z of a loss of every h_t, dh (T, s, h, n).
-
-    `training.stacked_lstm_backward` is the same for the last h alone.
-    """
-    c, tanh_c, gates = cache
-    i, f, c_tilde, o = np.split(gates, 4, axis=2)
-    dz, dh_next, dc = np.empty_like(gates), 0, 0
-    dz_i, dz_f, dz_c, dz_o = np.split(dz, 4, axis=2)  # views
-    for t in reversed(range(len(gates))):
-        dh_t = dh[t] + dh_next
-        dc = dc + dh_t * o[t] * (1 - tanh_c[t + 1] ** 2)
-        dz_i[t] = dc * c_tilde[t] * i[t] * (1 - i[t])
-        dz_f[t] = dc * c[t] * f[t] * (1 - f[t])
-        dz_c[t] = dc * i[t] * (1 - c_tilde[t] ** 2)
-        dz_o[t] = dh_t * tanh_c[t + 1] * o[t] * (1 - o[t])
-        dh_next, dc = U @ dz[t], dc * f[t]
-    return dz
 
 
 def theils_u(

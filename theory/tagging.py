@@ -8,7 +8,13 @@ forward LSTMs is a flag: its second LSTM reads the words in reverse.
 """
 
 import numpy as np
-from training import adam, initial_weights, stacked_lstm_forward, transpose
+from training import (
+    adam,
+    backward_from_every_step,
+    initial_weights,
+    stacked_lstm_forward,
+    transpose,
+)
 
 
 def first_weights(rng, vocabulary, width, h):
@@ -52,7 +58,7 @@ def loss_and_gradients(weights, reverse, x, y, mask=1.0):
     error = error[:, :, None].astype(E.dtype)  # T, s, 1, n
     one, two = np.split(V @ error, 2, axis=2)
     dh = np.concatenate([one, turned(two, reverse)], axis=1)
-    dz = np.split(lstm_backward(dh, U, cache), 2, axis=1)
+    dz = np.split(backward_from_every_step(dh, U, cache), 2, axis=1)
     read = np.split(states[:-1], 2, axis=1)  # h before each step
     gradients, by_words = [], 0
     for k, W in enumerate((W1, W2)):
@@ -66,24 +72,6 @@ def loss_and_gradients(weights, reverse, x, y, mask=1.0):
     np.add.at(by_E, (networks, x), by_words * mask)
     by_V = (h @ transpose(error)).sum(axis=0)
     return loss, [by_E, *gradients, by_V, error.sum(axis=(0, 3))[..., None]]
-
-
-def lstm_backward(dh, U, cache):
-    """Derivative by z of stacked_lstm_forward, given that by every h."""
-    c, tanh_c, gates = cache
-    i, f, c_tilde, o = np.split(gates, 4, axis=2)
-    dz = np.empty_like(gates)
-    dz_i, dz_f, dz_c, dz_o = np.split(dz, 4, axis=2)  # views
-    from_later, dc = 0, 0
-    for t in reversed(range(len(gates))):
-        dh_t = dh[t] + from_later
-        dc = dc + dh_t * o[t] * (1 - tanh_c[t + 1] ** 2)
-        dz_i[t] = dc * c_tilde[t] * i[t] * (1 - i[t])
-        dz_f[t] = dc * c[t] * f[t] * (1 - f[t])
-        dz_c[t] = dc * i[t] * (1 - c_tilde[t] ** 2)
-        dz_o[t] = dh_t * tanh_c[t + 1] * o[t] * (1 - o[t])
-        from_later, dc = U @ dz[t], dc * f[t]
-    return dz
 
 
 def train(

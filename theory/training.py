@@ -186,17 +186,28 @@ def stacked_lstm_forward(z, U):
 
 def stacked_lstm_backward(dh, U, h, cache):
     """Return the derivative by z, given that by the last h, (s, h, n)."""
+    every = np.zeros_like(h[1:])
+    every[-1] = dh
+    return backward_from_every_step(every, U, cache)
+
+
+def backward_from_every_step(dh, U, cache):
+    """Return the LSTM's derivative by z, given that by every h_t.
+
+    dh (T, s, h, n), where the loss uses h_t directly.
+    """
     c, tanh_c, gates = cache
     i, f, c_tilde, o = np.split(gates, 4, axis=2)
-    dz, dc = np.empty_like(gates), 0
+    dz, dh_next, dc = np.empty_like(gates), 0, 0
     dz_i, dz_f, dz_c, dz_o = np.split(dz, 4, axis=2)  # views
     for t in reversed(range(len(gates))):
-        dc = dc + dh * o[t] * (1 - tanh_c[t + 1] ** 2)
+        dh_t = dh[t] + dh_next
+        dc = dc + dh_t * o[t] * (1 - tanh_c[t + 1] ** 2)
         dz_i[t] = dc * c_tilde[t] * i[t] * (1 - i[t])
         dz_f[t] = dc * c[t] * f[t] * (1 - f[t])
         dz_c[t] = dc * i[t] * (1 - c_tilde[t] ** 2)
-        dz_o[t] = dh * tanh_c[t + 1] * o[t] * (1 - o[t])
-        dh, dc = U @ dz[t], dc * f[t]
+        dz_o[t] = dh_t * tanh_c[t + 1] * o[t] * (1 - o[t])
+        dh_next, dc = U @ dz[t], dc * f[t]
     return dz
 
 
