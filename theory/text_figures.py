@@ -16,7 +16,7 @@ def orders(bits: dict, lstm: float) -> Figure:
         ax.plot(range(1, len(values) + 1), values, label=name, **look)
     ax.axhline(lstm, label="LSTM, mean of the seeds", **STYLES["LSTM"])
     ax.set(xlabel="order n of the n-gram, characters")
-    ax.set(ylabel="bits per character, chapter XI")
+    ax.set(ylabel="bits per character, chapter II")
     ax.legend()
     return fig
 
