@@ -37,10 +37,12 @@ def pages(readme: str, touch: bool) -> tuple[str, str, list[str]]:
     commands = first(blocks, "```")
     figures = [b for b in blocks[table:commands] if b.startswith("![")]
     words = [b for b in blocks[table:commands] if b not in figures]
-    # Who reads the site need not be told how to build it.
-    answer = [b for b in blocks[:table] if "make book" not in b]
+    # Who reads the site need not be told first that there is one.
+    built = [b for b in blocks[:table] if "make book" in b]
+    answer = [b for b in blocks[:table] if b not in built]
     how = blocks[commands:]
-    top = [title, *answer, *figures, doors(touch), *words, "## Run it", *how]
+    top = [title, *answer, *figures, doors(touch), *words]
+    top += ["## Run it", *built, *how]
     top += [f"## {sections[name].strip()}" for name in FRONT]
     others = [name for name in sections if name not in FRONT]
     run = ["# How to run it", *how]
