@@ -13,7 +13,7 @@ from arch.univariate import ConstantMean, StudentsT
 from scipy import optimize, signal, special
 
 from forecasting.features import TINY, log_close, premium
-from forecasting.forecast import Forecast, Forecaster
+from forecasting.forecaster import Forecast, Forecaster
 from forecasting.settings import STUDY, Settings
 from forecasting.windows import make_targets
 

@@ -14,7 +14,7 @@ from statsmodels.tsa.stattools import acf
 
 from forecasting.baselines import RandomWalk
 from forecasting.features import garman_klass, log_close
-from forecasting.forecast import Forecast
+from forecasting.forecaster import Forecast
 from forecasting.market import prices
 from forecasting.settings import STUDY
 from forecasting.significance import holm

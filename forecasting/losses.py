@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from forecasting.features import TINY, log_close, session_variance
-from forecasting.forecast import Forecast
+from forecasting.forecaster import Forecast
 from forecasting.settings import STUDY, Settings
 from forecasting.windows import Dates, before, fold_origins, make_targets
 

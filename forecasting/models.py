@@ -1,7 +1,7 @@
 """Every model of the verdict, by its name."""
 
 from forecasting.baselines import EWMA, GARCH, Climatology, Drift, RandomWalk
-from forecasting.forecast import Forecaster
+from forecasting.forecaster import Forecaster
 from forecasting.regressions import HAR, Linear
 
 BASELINES = {

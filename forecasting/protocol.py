@@ -20,7 +20,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from forecasting.baselines import RandomWalk
-from forecasting.forecast import Forecast, Forecaster
+from forecasting.forecaster import Forecast, Forecaster
 from forecasting.market.prices import PriceError
 from forecasting.scores import Verdict, judge
 from forecasting.settings import STUDY, Settings
@@ -82,7 +82,7 @@ def check_model(name: str, model: Forecaster) -> None:
         if not hasattr(model, attribute):
             raise TypeError(
                 f"{name}: {type(model).__name__} has no {attribute}; let the "
-                "class inherit from forecasting.forecast.Forecaster"
+                "class inherit from forecasting.forecaster.Forecaster"
             )
 
 

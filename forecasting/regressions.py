@@ -20,7 +20,7 @@ from forecasting.features import (
     recent_volatility,
     session_variance,
 )
-from forecasting.forecast import Forecast, Forecaster
+from forecasting.forecaster import Forecast, Forecaster
 from forecasting.market.prices import PriceError
 from forecasting.settings import STUDY, Settings
 from forecasting.windows import make_targets

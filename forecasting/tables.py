@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from forecasting.forecast import Forecast
+from forecasting.forecaster import Forecast
 from forecasting.scores import POOLED
 from forecasting.settings import STUDY, Settings
 from forecasting.significance import diebold_mariano, holm

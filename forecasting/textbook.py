@@ -8,7 +8,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from forecasting.baselines import fit_student_t
 from forecasting.features import log_close
-from forecasting.forecast import Forecast, Forecaster
+from forecasting.forecaster import Forecast, Forecaster
 from forecasting.networks import Network
 from forecasting.settings import STUDY, Settings
 from forecasting.windows import learning_rows, make_targets

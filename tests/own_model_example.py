@@ -4,7 +4,7 @@ from sklearn.linear_model import Ridge
 
 from forecasting.baselines import fit_student_t
 from forecasting.features import garman_klass, log_close
-from forecasting.forecast import Forecast, Forecaster
+from forecasting.forecaster import Forecast, Forecaster
 from forecasting.settings import STUDY
 from forecasting.windows import make_targets
 

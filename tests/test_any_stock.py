@@ -6,7 +6,7 @@ import pytest
 import simulate
 from scipy import stats
 
-from forecasting.forecast import Forecast, Forecaster
+from forecasting.forecaster import Forecast, Forecaster
 from forecasting.lstm import LSTMForecaster
 from forecasting.market import prices
 from forecasting.protocol import fit_model, walk_forward

@@ -11,7 +11,7 @@ import pytest
 import simulate
 from own_model_example import RangeRegression
 
-from forecasting.forecast import Forecast, Forecaster
+from forecasting.forecaster import Forecast, Forecaster
 from forecasting.market import prices
 from forecasting.protocol import walk_forward
 from forecasting.scores import POOLED

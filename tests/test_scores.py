@@ -10,7 +10,7 @@ from scipy import stats
 
 from forecasting.baselines import Drift, RandomWalk
 from forecasting.features import session_variance
-from forecasting.forecast import Forecast, Forecaster
+from forecasting.forecaster import Forecast, Forecaster
 from forecasting.losses import ENSEMBLE, INTERVALS, TAILS, qlike
 from forecasting.models import BASELINES
 from forecasting.protocol import fold_dates, walk_forward

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting.forecast import Forecast
+from forecasting.forecaster import Forecast
 from forecasting.scores import POOLED
 from forecasting.tables import answer, beside
 from forecasting.windows import Dates

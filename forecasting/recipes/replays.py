@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecasting.baselines import RandomWalk, fit_student_t
-from forecasting.forecast import Forecast, Forecaster
+from forecasting.forecaster import Forecast, Forecaster
 from forecasting.protocol import Job, fit_predict, fold_dates
 from forecasting.recipes.published import Recipe
 from forecasting.recipes.rebuilt import (

@@ -17,7 +17,7 @@ from runner import run, table
 
 from forecasting.baselines import GARCH, Drift, RandomWalk
 from forecasting.features import log_close
-from forecasting.forecast import Forecast
+from forecasting.forecaster import Forecast
 from forecasting.lstm import LSTMForecaster
 from forecasting.market.prices import DATA, load_directory
 from forecasting.protocol import fit_predict, fold_dates, plan

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from forecasting.forecast import Forecast
+from forecasting.forecaster import Forecast
 
 RNG = np.random.default_rng(0)
 SHAPE = (6, 3)
