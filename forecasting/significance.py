@@ -6,6 +6,7 @@ from arch.bootstrap import MCS
 from scipy import special, stats
 from statsmodels.stats.multitest import multipletests
 
+MIXTURE = 30.0  # variance of the mixture: tightest after about a year
 
 def diebold_mariano(
     loss: np.ndarray, rival: np.ndarray, horizon: int
@@ -33,15 +34,58 @@ def diebold_mariano(
     centred = difference - mean
     if correction <= 0 or np.allclose(centred, 0, atol=1e-12 * abs(mean)):
         return float("nan"), 1.0
-    lags = np.arange(1, horizon)
+    variance = _long_run_variance(centred, horizon)
+    statistic = mean * np.sqrt(correction * n / variance)
+    p = 2 * stats.t.sf(abs(statistic), df=n - 1)
+    return float(statistic), float(p)
+
+
+def confidence_sequence(
+    difference: np.ndarray, horizon: int, alpha: float = 0.05
+) -> tuple[float, float]:
+    """Where may the mean loss difference lie, looked at on any day?
+
+    Interval for the mean of ``difference (n,)``, in order of time. Unlike
+    one of Diebold and Mariano's it may be computed again with every new
+    value, for ever: that it ever misses has a probability of ``alpha``.
+    Robbins' normal mixture (Howard, Ramdas, McAuliffe & Sekhon 2021, eq. 14)
+    with the long-run variance of ``diebold_mariano``, so it holds as n grows
+    (Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas 2024). As that variance is
+    known from some n / ``horizon`` independent values only, its tails are
+    Student's, and there is no interval, (−∞, ∞), before ``first_look``.
+
+    (Measured on differences without skill, Gaussian, Student-t or of changing
+    volatility, looked at on 800 days: at 1, 5 and 20 steps 2 to 3 % of 2000
+    draws exclude zero on some day where ``alpha`` is 5 %, 0.0 to 0.2 % where
+    it is 0.15 %. With Gaussian tails it was up to 5.5 and 0.9 %, though
+    looked at from the 12th multiple of the horizon only.)
+    """
+    n, mean = len(difference), np.mean(difference)
+    if n < first_look(horizon):
+        return -np.inf, np.inf
+    correction = (n + 1 - 2 * horizon + horizon * (horizon - 1) / n) / n
+    variance = _long_run_variance(difference - mean, horizon) / correction
+    grown = 1 + n / MIXTURE
+    gauss = np.sqrt((1 + MIXTURE / n) * np.log(grown / alpha**2))
+    student = stats.t.isf(stats.norm.sf(gauss), n / horizon - 1)
+    bound = student * np.sqrt(variance / n)
+    return float(mean - bound), float(mean + bound)
+
+
+def first_look(horizon: int) -> int:
+    """Values that a ``confidence_sequence`` needs before it says anything."""
+    return max(30, 8 * horizon)
+
+
+def _long_run_variance(centred: np.ndarray, horizon: int) -> float:
+    """Variance of a mean of overlapping forecasts' losses, times n."""
+    n, lags = len(centred), np.arange(1, horizon)
     covariance = [centred[k:] @ centred[:-k] / n for k in lags]
     variance = centred @ centred / n + 2 * np.sum(covariance)
     if variance <= 0:  # possible with full weights, hence theirs here
         weights = 1 - lags / horizon
         variance = centred @ centred / n + 2 * weights @ covariance
-    statistic = mean * np.sqrt(correction * n / variance)
-    p = 2 * stats.t.sf(abs(statistic), df=n - 1)
-    return float(statistic), float(p)
+    return variance
 
 
 def holm(p: pd.Series) -> np.ndarray:

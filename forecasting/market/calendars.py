@@ -219,20 +219,37 @@ CALENDAR_LOCK = threading.Lock()
 
 def calendar(name: str) -> pd.DatetimeIndex:
     """Every session of an exchange, as far as known; none for ""."""
+    known = _calendar(name)
+    return pd.DatetimeIndex([]) if known is None else known.sessions
+
+
+def close_of(ticker: str, day: pd.Timestamp) -> pd.Timestamp:
+    """When a ticker's session ends, in UTC.
+
+    Where the exchange, or this session of it, is not known: the first
+    moment of that day. No session of it is over then, anywhere.
+    """
+    known = _calendar(exchange_of(ticker).calendar)
+    if known is None or day not in known.sessions:
+        return day.tz_localize("UTC")
+    return known.session_close(day)
+
+
+def _calendar(name: str) -> exchange_calendars.ExchangeCalendar | None:
     # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
     with CALENDAR_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _sessions(name)
+        return _load(name)
 
 
 @functools.cache
-def _sessions(name: str) -> pd.DatetimeIndex:
+def _load(name: str) -> exchange_calendars.ExchangeCalendar | None:
     # Not all reach back to 1960; most do for 20 years, the default. That of
     # Tel Aviv breaks under pandas 3 unless it starts after its change of
     # week; that of Athens always, and is not in the table.
     for start in ["1960", None, "2026-01-05"] if name else []:
         try:
-            return exchange_calendars.get_calendar(name, start=start).sessions
+            return exchange_calendars.get_calendar(name, start=start)
         except ValueError:
             continue
-    return pd.DatetimeIndex([])
+    return None

@@ -1,0 +1,1 @@
+"""Forecasts on record before their outcome, scored as it comes."""

@@ -1,0 +1,159 @@
+"""The ledger's folders: one a day, written whole, never changed.
+
+    ledger/2026-11-24/LSTM.csv     forecasts, in the hubverse's columns
+    ledger/2026-11-24/record.json  when, from what, and all checksums
+
+Each record.json holds the checksums of its day's files, and that of the
+record.json before it: a chain, in which nothing can be changed, removed or
+put between without every later link telling.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import time
+import uuid
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+# https://docs.hubverse.io: the columns of the hubverse's model output.
+COLUMNS = ["model_id", "origin_date", "target_end_date", "horizon", "ticker"]
+COLUMNS += ["output_type", "output_type_id", "value"]
+# The levels of the COVID-19 Forecast Hub, so that its tools can score this.
+LEVELS = (0.01, 0.025, *(n / 100 for n in range(5, 100, 5)), 0.975, 0.99)
+RECEIPT = "record.json"
+RESTORE = "restore it: git checkout"
+
+
+class LedgerError(Exception):
+    """What is wrong with a ledger, in one line."""
+
+
+def days(ledger: Path) -> list[Path]:
+    """The folders of the days on record, oldest first."""
+    name = re.compile(r"\d{4}-\d\d-\d\d")
+    found = ledger.iterdir() if ledger.is_dir() else []
+    return sorted(p for p in found if p.is_dir() and name.fullmatch(p.name))
+
+
+def read(ledger: Path) -> pd.DataFrame:
+    """Every forecast on record, as ``COLUMNS``, dates as dates.
+
+    Raises LedgerError for the first file that is not as it was recorded.
+    """
+    head = ",".join(COLUMNS).encode() + b"\n"
+    contents, previous = [head], ""
+    for folder in days(ledger):
+        receipt = _receipt(folder)
+        if receipt["previous"] != previous:
+            raise LedgerError(
+                f"{folder}: the day recorded before it is missing or was "
+                f"changed; {RESTORE} {ledger}"
+            )
+        there = {p.name for p in folder.iterdir()} - {RECEIPT}
+        for name in sorted(there | set(receipt["files"])):
+            path = folder / name
+            if name not in receipt["files"]:
+                raise LedgerError(f"{path}: was not recorded; remove it")
+            content = path.read_bytes() if path.is_file() else b""
+            if checksum(content) != receipt["files"][name]:
+                raise LedgerError(
+                    f"{path}: not what was recorded; {RESTORE} {path}"
+                )
+            contents.append(content.removeprefix(head))
+        previous = checksum((folder / RECEIPT).read_bytes())
+    return parse(b"".join(contents))
+
+
+def parse(content: bytes) -> pd.DataFrame:
+    """A CSV whose columns begin as ``COLUMNS`` do, dates as dates."""
+    return pd.read_csv(
+        io.BytesIO(content),
+        parse_dates=COLUMNS[1:3],
+        dtype={"model_id": str, "ticker": str},
+        na_filter=False,  # NA and TRUE are tickers, too
+    )
+
+
+def write(
+    ledger: Path, day: date, forecasts: pd.DataFrame, facts: dict
+) -> Path:
+    """Add a day to a ledger that ``read`` has found in order; its folder.
+
+    ``forecasts``: ``COLUMNS``; ``facts``: what the receipt says beside the
+    checksums. The folder appears whole or not at all. Raises LedgerError
+    where the day, or a later one, is on record.
+    """
+    before, target = days(ledger), ledger / day.isoformat()
+    if target in before:
+        raise LedgerError(f"{target} is on record; no day is recorded twice")
+    if before and before[-1] > target:
+        raise LedgerError(
+            f"{target}: {before[-1].name} is on record, and a later day is "
+            "never followed by an earlier one"
+        )
+    contents = {
+        f"{model}.csv": _csv(rows)
+        for model, rows in forecasts.groupby("model_id", sort=False)
+    }
+    last = (before[-1] / RECEIPT).read_bytes() if before else b""
+    facts = facts | {
+        "files": {name: checksum(text) for name, text in contents.items()},
+        "previous": checksum(last) if before else "",
+    }
+    contents[RECEIPT] = (json.dumps(facts, indent=1) + "\n").encode()
+    ledger.mkdir(parents=True, exist_ok=True)
+    for stray in ledger.glob(".*.tmp"):
+        if time.time() - stray.stat().st_mtime > 60:  # a run that was killed
+            shutil.rmtree(stray, ignore_errors=True)
+    scratch = ledger / f".{day}.{uuid.uuid4().hex}.tmp"
+    scratch.mkdir()
+    try:
+        for name, content in contents.items():
+            with open(scratch / name, "xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        scratch.rename(target)
+    except OSError as error:
+        if not target.exists():
+            raise
+        raise LedgerError(f"{target}: another run was faster") from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(scratch)
+    return target
+
+
+def checksum(content: bytes) -> str:
+    """SHA-256, as hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _receipt(folder: Path) -> dict:
+    path = folder / RECEIPT
+    try:
+        receipt = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(receipt["previous"], str):
+            raise ValueError("previous is not a checksum")
+        receipt["files"].items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LedgerError(f"{path}: not readable; {RESTORE} {path}") from error
+    return receipt
+
+
+def _csv(rows: pd.DataFrame) -> bytes:
+    """One model's forecasts; the same forecasts give the same bytes."""
+    text = rows[COLUMNS].to_csv(
+        index=False,
+        date_format="%Y-%m-%d",
+        float_format="%.8g",
+        lineterminator="\n",
+    )
+    return text.encode()

@@ -1,0 +1,420 @@
+"""The ledger: nothing late, nothing twice, nothing changed, scores as due."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scoringrules
+from simulate import garch_walk
+
+from forecasting.baselines import fit_student_t
+from forecasting.features import log_close
+from forecasting.forecaster import Forecast, Forecaster
+from forecasting.ledger import days, page, scoring
+from forecasting.ledger.record import Late, missed, origin, record
+from forecasting.market.calendars import close_of
+from forecasting.market.prices import load_directory
+from forecasting.protocol import walk_forward
+from forecasting.windows import make_targets
+
+ROOT = Path(__file__).resolve().parents[1]
+SNAPSHOT = ROOT / "data" / "snapshot"
+NOTHING = pd.DataFrame(columns=days.COLUMNS)
+
+
+class Spread:
+    """A model of one width, whatever the stock: a Student-t."""
+
+    def __init__(self, width, df=5.0):
+        self.width, self.df = width, df
+        self.checksum, self.fit_end = f"width {width}", pd.Timestamp("2001")
+
+    def predict(self, ticker, prices, origins):
+        scale = self.width * np.sqrt(np.arange(1, 21.0))
+        scale = np.tile(scale, (len(origins), 1))
+        return Forecast(0 * scale, scale, 0 * scale + self.df)
+
+
+MODELS = {"LSTM": Spread(0.012), "GARCH": Spread(0.011)}
+MODELS["RandomWalk"] = Spread(0.02)
+
+
+@pytest.fixture(scope="module")
+def market():
+    """Two real histories, from 2010 on."""
+    prices = load_directory(SNAPSHOT, ["AAPL", "IBM"])
+    return {ticker: p["2010":] for ticker, p in prices.items()}
+
+
+def evening(prices):
+    """Ninety minutes after a history's last close."""
+    return close_of("AAPL", prices.index[-1]) + timedelta(minutes=90)
+
+
+def play(ledger, market, rows, models=MODELS):
+    """Record after each of some rows, as on those evenings."""
+    for row in rows:
+        known = {ticker: p.iloc[: row + 1] for ticker, p in market.items()}
+        now = evening(known["AAPL"])
+        past = days.read(ledger)
+        origins = {t: origin(t, p, now, past) for t, p in known.items()}
+        record(ledger, origins, models, now)
+
+
+@pytest.fixture
+def ledger(tmp_path, market):
+    """Six days on record; the fourth evening was missed."""
+    play(tmp_path / "ledger", market, [300, 301, 302, 304, 305, 306])
+    return tmp_path / "ledger"
+
+
+def everything(folder):
+    """Every file and its bytes."""
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+def test_a_day_is_in_the_columns_of_the_hubverse(ledger, market):
+    day = market["AAPL"].index[306]
+    folder = ledger / f"{day.date()}"
+    assert {p.name for p in folder.iterdir()} == {
+        *(f"{name}.csv" for name in MODELS),
+        "record.json",
+    }
+    table = pd.read_csv(folder / "LSTM.csv")
+    head = "model_id,origin_date,target_end_date,horizon,ticker,"
+    assert ",".join(table) == head + "output_type,output_type_id,value"
+    assert len(table) == 2 * 3 * 23
+    row = table.query("ticker == 'IBM' and horizon == 5")
+    assert set(row["target_end_date"]) == {f"{market['IBM'].index[311]:%F}"}
+    forecast = MODELS["LSTM"].predict("IBM", market["IBM"], [306])
+    for level, value in zip(row["output_type_id"], row["value"], strict=True):
+        assert value == pytest.approx(forecast.quantile(level)[0, 4], rel=1e-6)
+    receipt = json.loads((folder / "record.json").read_text())
+    assert receipt["recorded"] == "2011-03-22T21:30:00+00:00"
+    assert receipt["models"]["LSTM"]["fit"] == "width 0.012"
+    assert receipt["prices"]["AAPL"]["to"] == "2011-03-22"
+
+
+def test_the_same_forecasts_give_the_same_bytes(ledger, market, tmp_path):
+    play(tmp_path / "again", market, [300, 301, 302, 304, 305, 306])
+    assert everything(ledger) == everything(tmp_path / "again")
+
+
+@pytest.mark.parametrize("ticker", ["AAPL", "7203.T", "BTC-USD", "ES=F"])
+def test_nothing_is_recorded_once_its_first_session_is_over(ticker, market):
+    prices = market["AAPL"][:200]
+    ahead = origin(ticker, prices, close_of(ticker, prices.index[-1]), NOTHING)
+    assert (ahead.ahead > prices.index[-1]).all()
+    end = close_of(ticker, ahead.ahead[0])
+    origin(ticker, prices, end - timedelta(seconds=1), NOTHING)
+    with pytest.raises(Late, match="too late"):
+        origin(ticker, prices, end, NOTHING)
+
+
+def test_a_session_that_is_not_over_is_no_origin(market):
+    prices = market["AAPL"][:200]
+    end = close_of("AAPL", prices.index[-1])
+    with pytest.raises(Late, match="not over"):
+        origin("AAPL", prices, end - timedelta(seconds=1), NOTHING)
+
+
+def test_recording_twice_is_refused(ledger, market):
+    before = everything(ledger)
+    known = market["AAPL"].iloc[:307]
+    with pytest.raises(Late, match="on record already"):
+        origin("AAPL", known, evening(known), days.read(ledger))
+    # Nor does another ticker get into a day that is closed.
+    start = origin("MSFT", known, evening(known), days.read(ledger))
+    with pytest.raises(days.LedgerError, match="no day is recorded twice"):
+        record(ledger, {"MSFT": start}, MODELS, evening(known))
+    older = market["AAPL"].iloc[:304]
+    start = origin("MSFT", older, evening(older), days.read(ledger))
+    with pytest.raises(days.LedgerError, match="never followed by an earlier"):
+        record(ledger, {"MSFT": start}, MODELS, evening(older))
+    assert everything(ledger) == before
+
+
+def test_a_model_that_knows_later_rows_is_refused(tmp_path, market):
+    known = market["AAPL"].iloc[:300]
+    start = {"AAPL": origin("AAPL", known, evening(known), NOTHING)}
+    late = Spread(0.01)
+    late.fit_end = market["AAPL"].index[300]
+    with pytest.raises(days.LedgerError, match="learnt from rows to"):
+        record(tmp_path, start, {"LSTM": late}, evening(known))
+    late.fit_end = known.index[-1]
+    record(tmp_path, start, {"LSTM": late}, evening(known))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "named"),
+    [
+        ("2011-03-15/LSTM.csv", b"0.01", "2011-03-15/LSTM.csv: not what"),
+        ("2011-03-22/GARCH.csv", b"0.01", "2011-03-22/GARCH.csv: not what"),
+        # Only the next link tells of an hour that was changed.
+        ("2011-03-14/record.json", b"T21:30", "2011-03-15: the day recorded"),
+        ("2011-03-14/record.json", b"{", "2011-03-14/record.json: not read"),
+    ],
+)
+def test_a_changed_old_file_is_named(ledger, name, old, named):
+    path = ledger / name
+    content = path.read_bytes()
+    assert old in content
+    for changed in [content.replace(old, b"0.02"), content.strip() + b"?"]:
+        path.write_bytes(changed)
+        with pytest.raises(days.LedgerError) as error:
+            days.read(ledger)
+        assert path.name == "record.json" or named in str(error.value)
+        assert "\n" not in str(error.value)
+    path.write_bytes(content.replace(old, b"0.02"))
+    with pytest.raises(days.LedgerError, match=named):
+        days.read(ledger)
+    path.unlink()
+    with pytest.raises(days.LedgerError, match=name):
+        days.read(ledger)
+    path.write_bytes(content)
+    days.read(ledger)
+
+
+def test_a_removed_day_and_an_added_file_are_named(ledger):
+    (ledger / "2011-03-16" / "mine.csv").write_text("too good to be true")
+    with pytest.raises(days.LedgerError, match="mine.csv: was not recorded"):
+        days.read(ledger)
+    shutil.rmtree(ledger / "2011-03-16")
+    with pytest.raises(days.LedgerError, match="2011-03-18: the day recorded"):
+        days.read(ledger)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import test_ledger as t
+
+def die(event, args):
+    left[0] -= event in ("open", "os.mkdir", "os.rename") and "ledger" in str(
+        args[0])
+    if not left[0]:
+        left[0] = -1  # the signal is an event, too
+        os.kill(os.getpid(), signal.SIGKILL)
+
+prices = t.load_directory(t.SNAPSHOT, ["AAPL", "IBM"])
+market = {ticker: p["2010":] for ticker, p in prices.items()}
+folder, moment, left = Path(sys.argv[1]), 0, [0]
+t.evening(market["AAPL"])  # the calendar, loaded once
+before = t.visible(folder)
+while t.visible(folder) == before:
+    moment += 1
+    if not os.fork():
+        left[0] = moment
+        sys.addaudithook(die)
+        t.play(folder, market, [307])
+        os._exit(0)
+    status = os.wait()[1]
+    t.days.read(folder)
+    print(moment, status)
+"""
+
+
+def visible(folder):
+    """As ``everything``, without what a reader is not shown."""
+    found = everything(folder)
+    return {name: found[name] for name in found if name[0] != "."}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no fork, no SIGKILL")
+def test_killed_at_any_moment_a_day_is_whole_or_not_there(ledger):
+    before = everything(ledger)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(ledger)],
+        cwd=ROOT / "tests",
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    *killed, last = (int(x.split()[1]) for x in done.stdout.splitlines())
+    assert set(killed) == {signal.SIGKILL} and len(killed) > 20
+    assert last in (0, signal.SIGKILL)  # after the rename it is there
+    names = ["record.json", *(f"{name}.csv" for name in MODELS)]
+    new = set(visible(ledger)) - set(before)
+    assert new == {f"2011-03-23/{name}" for name in names}
+
+
+def brute_force(ledger, market):
+    """Scores of all that has matured, in plain loops over the files."""
+    out = {}
+    for path in sorted(ledger.glob("*/*.csv")):
+        rows = [x.split(",") for x in path.read_text().splitlines()[1:]]
+        forecasts = {}
+        for model, start, end, h, ticker, _, level, value in rows:
+            key = model, start, end, int(h), ticker
+            forecasts.setdefault(key, {})[float(level)] = float(value)
+        for key, quantiles in forecasts.items():
+            close = market[key[4]]["Close"]
+            if key[2] not in close.index or key[1] not in close.index:
+                continue
+            y = np.log(close[key[2]] / close[key[1]])
+            loss, levels = 0.0, [-0.01, *sorted(quantiles), 1.01]
+            for before, level, after in zip(
+                levels, levels[1:], levels[2:], strict=False
+            ):
+                q = quantiles[level]
+                pinball = level * (y - q) if y >= q else (1 - level) * (q - y)
+                loss += 2 * pinball * (after - before) / 2
+            inside = quantiles[0.1] <= y <= quantiles[0.9]
+            out[key] = [loss, float(inside)]
+    return out
+
+
+def test_scores_are_those_of_plain_loops(ledger, market):
+    known = {t: p.iloc[:312] for t, p in market.items()}
+    scores = scoring.score(days.read(ledger), known)
+    expected = brute_force(ledger, known)
+    assert len(expected) == 2 * 3 * (6 + 6)  # 20 sessions are not over
+    assert scores["state"].value_counts().to_dict() == {
+        "scored": 2 * 3 * (6 + 6),
+        "pending": 2 * 3 * 6,
+    }
+    for row in scores[scores["state"] == "scored"].itertuples():
+        dates = f"{row.origin_date:%F}", f"{row.target_end_date:%F}"
+        key = row.model_id, *dates, row.horizon, row.ticker
+        assert [row.crps, row.cover_80] == pytest.approx(expected[key])
+    assert (
+        scores.loc[scores["state"] == "pending", scoring.SCORES]
+        .isna()
+        .all(axis=None)
+    )
+
+
+def test_quantiles_score_nearly_as_the_whole_distribution():
+    """23 quantiles stand for a Student-t; levels of what came are uniform."""
+    rng = np.random.default_rng(0)
+    moved = 0.012 * rng.standard_t(5, 4000)
+    forecast = MODELS["LSTM"].predict("", None, np.zeros(4000))
+    quantiles = [forecast.quantile(p)[:, 0] for p in days.LEVELS]
+    found = scoring._scores(moved, np.transpose(quantiles))
+    exact = scoringrules.crps_t(moved, 5, 0, 0.012)
+    assert found["crps"].mean() == pytest.approx(exact.mean(), rel=0.01)
+    assert np.corrcoef(found["crps"], exact)[0, 1] > 0.99
+    counts = np.histogram(found["pit"], [0, 0.1, 0.5, 0.9, 1])[0] / 4000
+    assert counts == pytest.approx([0.1, 0.4, 0.4, 0.1], abs=0.02)
+    assert found["cover_80"].mean() == pytest.approx(0.8, abs=0.02)
+
+
+def matured(ledger, histories):
+    scores = scoring.score(days.read(ledger), histories)
+    return scoring.keep(scores, ledger / "scores.csv")
+
+
+def test_a_split_changes_no_score_and_a_correction_is_named(ledger, market):
+    first, notes = matured(ledger, market)
+    first.to_csv(ledger / "scores.csv", index=False)
+    assert notes == [] and len(first) == 2 * 3 * 3 * 6
+    split = {t: p / 4 if t == "AAPL" else p for t, p in market.items()}
+    again, notes = matured(ledger, split)
+    assert notes == []
+    pd.testing.assert_frame_equal(first, again, rtol=1e-12)
+    wrong = market["IBM"].copy()
+    wrong.iloc[305, 3] *= 1.01
+    changed, notes = matured(ledger, market | {"IBM": wrong})
+    (note,) = notes
+    assert note.startswith("IBM: ") and "Yahoo has corrected a price" in note
+    apart = changed["crps"].to_numpy() != first["crps"].to_numpy()
+    assert set(changed["ticker"][apart]) == {"IBM"}
+
+
+def test_a_delisted_stock_keeps_its_scores_and_no_outcome_is_made_up(
+    ledger, market
+):
+    gone = {"AAPL": market["AAPL"], "IBM": market["IBM"].iloc[:308]}
+    scores, _ = matured(ledger, gone)
+    scores.to_csv(ledger / "scores.csv", index=False)
+    counts = scores.query("horizon == 1").groupby("ticker").size()
+    assert counts.to_dict() == {"AAPL": 18, "IBM": 18}
+    assert set(scores.query("horizon == 20")["ticker"]) == {"AAPL"}
+    # Later nobody has its prices any more.
+    later, _ = matured(ledger, {"AAPL": market["AAPL"]})
+    before = days.parse((ledger / "scores.csv").read_bytes())
+    pd.testing.assert_frame_equal(later, before)
+
+
+def test_a_session_that_was_not_held_voids_what_was_forecast_for_it(
+    ledger, market
+):
+    shut = {t: p.drop(market["AAPL"].index[307]) for t, p in market.items()}
+    scores = scoring.score(days.read(ledger), shut)
+    void = scores[scores["state"] == "void"]
+    assert set(void["target_end_date"]) == {market["AAPL"].index[307]}
+    assert void["crps"].isna().all()
+
+
+def test_missed_days_stay_visible(ledger, market, tmp_path):
+    recorded = days.read(ledger)
+    known = {t: p.iloc[:310] for t, p in market.items()}
+    gaps = missed(recorded["origin_date"], known["AAPL"].index)
+    # The evening in between, and those since; the last may still come.
+    assert list(gaps) == list(market["AAPL"].index[[303, 307, 308]])
+    page.draw(
+        ledger,
+        recorded,
+        scoring.score(recorded, known),
+        matured(ledger, known)[0],
+        known,
+    )
+    text = (ledger / "README.md").read_text("utf-8")
+    assert "after the close of 2011-03-17, 2011-03-23, 2011-03-24" in text
+
+
+class Peeking(Forecaster):
+    """A model that reads the next close, where there is one to read."""
+
+    def fit(self, histories):
+        (prices,) = histories.values()
+        moves = make_targets(log_close(prices), 20)
+        fits = [fit_student_t(column) for column in moves.T]
+        self.scale, self.df = np.transpose(fits)
+        self.checksum, self.fit_end = "peeks", prices.index[-1]
+        return self
+
+    def predict(self, prices, origins):
+        ahead = make_targets(log_close(prices), 20)[origins]
+        seen = np.isfinite(ahead)
+        scale = np.where(seen, self.scale / 10, self.scale)
+        return Forecast(np.where(seen, ahead, 0), scale, 0 * scale + self.df)
+
+
+def test_a_model_that_peeks_is_caught(tmp_path):
+    """Splendid in a backtest; on record it is worth no more than others."""
+    prices = garch_walk(1000, seed=3)
+    backtest = walk_forward({"mine": Peeking()}, {"AAPL": prices}, folds=1)
+    ratio = backtest.summary.query("ticker == 'AAPL' and model == 'mine'")
+    assert (ratio["crps_vs_rw"] < 0.3).all()
+
+    models = {}
+    for name, fit in [("LSTM", Peeking()), ("RandomWalk", Peeking())]:
+        fit.fit({"AAPL": prices[:700]})
+        models[name] = fit
+    # The random walk is what Peeking is where there is nothing to see.
+    for fit in models.values():
+        fit.read = fit.predict
+    models["LSTM"].predict = lambda _, p, o: models["LSTM"].read(p, o)
+    models["RandomWalk"].predict = lambda _, p, o: models["RandomWalk"].read(
+        p.iloc[: o.max() + 1], o
+    )
+    play(tmp_path, {"AAPL": prices}, range(700, 740), models)
+    scores, _ = matured(tmp_path, {"AAPL": prices})
+    summary = scoring.summarise(scores)
+    assert summary.loc[(1, "LSTM"), "days"] == 40
+    for h in (1, 5, 20):
+        assert summary.loc[(h, "LSTM"), "vs_rw"] == 1
