@@ -2,47 +2,153 @@
 
 import argparse
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
-from curl_cffi.requests import Session
 
+from forecasting import kept
+from forecasting.forecast import gather, spelt, warn
 from forecasting.ledger import days
+from forecasting.ledger.page import draw
 from forecasting.ledger.record import Late, Origin, origin, record
-from forecasting.market.download import download
-from forecasting.market.prices import DATA, PriceError, directories, load
-from forecasting.market.request import Refused, brief, normalise
+from forecasting.ledger.scoring import keep, score, summarise
+from forecasting.market.files import write
+from forecasting.market.prices import DATA, PriceError, find, read_csv
+from forecasting.market.request import read_list
 
 LEDGER = DATA.parent / "ledger"
 MODELS = ["LSTM", "BiLSTM", "Linear", "HAR", "GARCH", "RandomWalk"]
+LIST, SCORES = "tickers.txt", "scores.csv"
+NOT_NOW = 3
 EXAMPLES = """examples:
-  python -m forecasting.ledger record NVDA AAPL   forecasts from today's close
+  python -m forecasting.ledger record NVDA AAPL   from the newest closes
   python -m forecasting.ledger record             of ledger/tickers.txt
-  python -m forecasting.ledger score              what has matured
-  python -m forecasting.ledger page               ledger/README.md
+  python -m forecasting.ledger score              whatever has matured
+  python -m forecasting.ledger page               draws ledger/README.md
 
 exit codes:
-  0 done    1 it cannot be, stderr says why    2 a wrong command line
-  3 some tickers could not be recorded now (a holiday, Yahoo fails, recorded
-    already): the others are    130 interrupted
+  0 done    1 it cannot be done, stderr says why    2 a wrong command line
+  3 some tickers could not be recorded now: a holiday, Yahoo fails, they are
+    on record; stderr says why, and all others are recorded
+  130 interrupted
 """
-NOT_NOW = 3
+
+
+def main(argv: list[str] | None = None, now: datetime | None = None) -> int:
+    """Do what a command line says; the exit code.
+
+    ``now``: the time, the clock's by default.
+    """
+    options = parser().parse_args(argv)
+    now = now or datetime.now(UTC)
+    try:
+        if options.what == "record":
+            return enter(options.ledger, options.tickers, now)
+        if options.tickers:
+            parser().error(f"{options.what} takes no tickers")
+        recorded = days.read(options.ledger)
+        if options.what == "score":
+            rescore(options.ledger, recorded)
+        else:
+            paint(options.ledger, recorded)
+    except KeyboardInterrupt:
+        warn("stopped; nothing is half recorded")
+        return 130
+    except (days.LedgerError, PriceError, OSError) as error:
+        warn(str(error))
+        return 1
+    return 0
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     options = argparse.ArgumentParser(
         "python -m forecasting.ledger",
-        description="Forecasts on record before their outcome, scored as it "
-        "comes.",
+        description="Forecasts on record before their outcome, scored when "
+        "it comes.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = options.add_argument
     add("what", choices=["record", "score", "page"])
     add("tickers", nargs="*", metavar="TICKER",
-        help="of record; default: ledger/tickers.txt")  # fmt: skip
+        help=f"to record; by default those of DIR/{LIST}")  # fmt: skip
     add("--ledger", type=Path, default=LEDGER, metavar="DIR",
         help="default: ledger/ of the repository")  # fmt: skip
     return options
+
+
+def enter(ledger: Path, tickers: list[str], now: datetime) -> int:
+    """Record what can be forecast now; the exit code."""
+    recorded = days.read(ledger)
+    asked = spelt(tickers or listed(ledger / LIST))
+    histories = gather([t for t in asked if t])
+    origins: dict[str, Origin] = {}
+    for ticker in asked:
+        if ticker in histories:
+            try:
+                known = histories[ticker]
+                origins[ticker] = origin(ticker, known, now, recorded)
+            except Late as reason:
+                warn(f"{ticker}: {reason}")
+    learning = kept.pool(origins, histories) if origins else {}
+    for ticker in set(origins) - set(learning):
+        warn(f"{ticker}: {len(histories[ticker])} rows are too few")
+        del origins[ticker]
+    if origins:
+        models = kept.obtain(MODELS, learning)
+        folder = record(ledger, origins, models, now)
+        print(f"{folder}: {', '.join(origins)} by {', '.join(MODELS)}")
+    return 0 if set(asked) == set(origins) else NOT_NOW
+
+
+def listed(path: Path) -> list[str]:
+    """The tickers of a ledger's list."""
+    try:
+        return read_list(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise days.LedgerError(
+            f"{path}: {reason}; write tickers there, one a line, or name "
+            "them: python -m forecasting.ledger record NVDA"
+        ) from error
+
+
+def rescore(ledger: Path, recorded: pd.DataFrame) -> None:
+    """Bring scores.csv up to date with the newest prices; print a summary."""
+    if recorded.empty:
+        print("nothing is on record yet")
+        return
+    scores = score(recorded, gather(sorted(recorded["ticker"].unique())))
+    matured, notes = keep(scores, ledger / SCORES)
+    for note in notes:
+        warn(note)
+    text = matured.to_csv(
+        index=False,
+        date_format="%Y-%m-%d",
+        float_format="%.8g",
+        lineterminator="\n",
+    )
+    write(text.encode(), ledger / SCORES)
+    counts = scores["state"].value_counts().to_dict()
+    print(", ".join(f"{n:,} {state}" for state, n in counts.items()))
+    if len(matured):
+        print(summarise(matured).round(4).to_string())
+
+
+def paint(ledger: Path, recorded: pd.DataFrame) -> None:
+    """Draw the page from what the disk holds."""
+    histories = {}
+    for ticker in recorded["ticker"].unique():
+        with suppress(PriceError):  # its scores are kept
+            histories[ticker] = read_csv(find(ticker))
+    scores = score(recorded, histories)
+    matured, _ = keep(scores, ledger / SCORES)
+    draw(ledger, recorded, scores, matured, histories)
+    print(f"see {ledger / 'README.md'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

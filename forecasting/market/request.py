@@ -4,6 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 
 
 class Refused(Exception):
@@ -82,6 +83,18 @@ def normalise(ticker: str) -> str:
     if re.match(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\.|$)", name):
         raise Refused("Windows reserves this file name; it cannot be saved")
     return name
+
+
+def read_list(path: Path) -> list[str]:
+    """The tickers in a file, one a line; ValueError, OSError without any.
+
+    What follows a # is a comment.
+    """
+    lines = path.read_text("utf-8-sig").splitlines()
+    tickers = [line.partition("#")[0].strip() for line in lines]
+    if not any(tickers):
+        raise ValueError("it has no tickers; write one a line")
+    return [ticker for ticker in tickers if ticker]
 
 
 def day(text: str | None, option: str) -> date | None:
