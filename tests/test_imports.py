@@ -19,6 +19,7 @@ backend baselines networks regressions lstm textbook models
 losses significance
 scores
 protocol
+kept
 tables plots report findings
 answers
 recipes.published

@@ -1,4 +1,4 @@
-"""Write: a new file in one step, if nothing is lost by it."""
+"""Write: a new file, or folder, in one step, if nothing is lost by it."""
 
 import contextlib
 import os
@@ -87,4 +87,16 @@ def write(content: bytes, path: Path) -> None:
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
+
+
+def replace(target: Path, new: Path, old: Path) -> None:
+    """Rename a finished folder to its place; the former one becomes old."""
+    if target.exists():
+        target.rename(old)
+    try:
+        new.rename(target)
+    except BaseException:
+        if old.exists():
+            old.rename(target)
         raise
