@@ -9,11 +9,7 @@ the folder is run as code, and nothing is used that does not agree with it.
 
 import hashlib
 import json
-import shutil
-import time
-import uuid
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
@@ -27,12 +23,13 @@ import pandas as pd
 
 from forecasting.features import log_close
 from forecasting.forecaster import Forecast, Forecaster
-from forecasting.market.files import replace
-from forecasting.market.prices import DATA, PriceError, require_rows, to_csv
+from forecasting.market.files import put
+from forecasting.market.prices import DATA, PriceError, to_csv
 from forecasting.models import BASELINES, make_model
 from forecasting.protocol import in_parallel
 from forecasting.settings import STUDY, Settings
 
+PEERS = ("AAPL", "GOOG", "IBM", "MSFT")  # to learn volatility from, too
 KEPT = DATA.parent / "results" / "models"
 SEEDS = (0, 1)  # of a network, as in predictor.ipynb: two cores, two fits
 QUARTER = pd.Timedelta(days=92)
@@ -152,15 +149,12 @@ def pool(
     """What a fit that is to forecast some of the tickers may learn from.
 
     ``histories`` up to the day on which the first of ``tickers`` ends, so
-    that none is forecast by one who knows later rows. Others that are too
-    short by then are left out. Raises PriceError where one of ``tickers``
-    is.
+    that none is forecast by one who knows later rows. What is too short by
+    then is left out. A peer that ends long before the others stays: what it
+    was like then is as true, and learning_rows cuts it by its own dates.
     """
-    tickers = list(tickers)
     end = min(histories[ticker].index[-1] for ticker in tickers)
     cut = {name: prices.loc[:end] for name, prices in histories.items()}
-    for ticker in tickers:
-        require_rows(cut[ticker], settings.min_train, ticker)
     return {n: p for n, p in cut.items() if len(p) >= settings.min_train}
 
 
@@ -255,25 +249,10 @@ def keep(
         text = json.dumps(manifest, indent=1)
         (new / MANIFEST).write_text(text + "\n", "utf-8")
         try:
-            _put(new, place)
+            put(new, place)
         except OSError as error:
             say(f"{name}: the fit is not kept: {error}")
     return Kept(name, manifest, fits)
-
-
-def _put(new: Path, place: Path) -> None:
-    """Copy a folder to its place; until the last step it is not seen."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    for stray in place.parent.glob(f".{place.name}.*.tmp"):  # of a killed run
-        with suppress(OSError):
-            if time.time() - stray.stat().st_mtime > 60:
-                shutil.rmtree(stray)
-    scratch = place.with_name(f".{place.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        shutil.copytree(new, scratch / "new")
-        replace(place, scratch / "new", scratch / "old")
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _label(

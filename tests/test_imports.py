@@ -25,7 +25,7 @@ answers
 recipes.published
 recipes.rebuilt
 recipes.replays
-study __main__ recipes.__main__
+study forecast __main__ recipes.__main__
 scraper
 """
 LEVEL = {

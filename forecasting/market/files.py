@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import time
 import uuid
 from datetime import date
@@ -100,3 +101,22 @@ def replace(target: Path, new: Path, old: Path) -> None:
         if old.exists():
             old.rename(target)
         raise
+
+
+def put(new: Path, place: Path) -> None:
+    """Copy a finished folder to its place, where it appears in one step.
+
+    A crash leaves the former one there, or at worst none; and a hidden .tmp
+    beside it, which a later run removes. Raises OSError.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    for stray in place.parent.glob(f".{place.name}.*.tmp"):
+        with contextlib.suppress(OSError):  # another run may be faster
+            if time.time() - stray.stat().st_mtime > 60:
+                shutil.rmtree(stray)
+    scratch = place.with_name(f".{place.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        shutil.copytree(new, scratch / "new")
+        replace(place, scratch / "new", scratch / "old")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
