@@ -5,11 +5,15 @@ TICKER ?= AAPL
 export TICKER # a recipe that spelt it out would run what it says
 BIN := .venv/bin
 
-.PHONY: study test book robust verdict bench clean
+.PHONY: study forecast test book robust verdict bench clean
 
 # Read the chosen stock: EDA.ipynb and predictor.ipynb → results/TICKER/
 study: .venv/ready
 	@$(BIN)/python -m forecasting.study "$$TICKER"
+
+# The next 20 sessions from the newest prices: results/forecasts/TICKER/
+forecast: .venv/ready
+	@$(BIN)/python -m forecasting.forecast "$$TICKER"
 
 # Prove it all again: lint, unit tests, every notebook re-executed
 test: .venv/ready
@@ -34,7 +38,7 @@ verdict: .venv/ready
 bench: .venv/ready .venv-bench/ready
 	$(BIN)/python tests/bench/bench.py .venv-bench/bin/python
 
-# Remove the environment, the caches, the site and every study; data/ stays
+# Remove the environment, the caches, the site, every study and kept fit; data/ stays
 clean:
 	rm -rf .venv .venv-bench site *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find results -mindepth 1 -maxdepth 1 ! -name 'verdict*' ! -name README.md \

@@ -85,6 +85,14 @@ class _ScaledStudentT(Forecaster):
             np.tile(self.df, (len(origins), 1)),
         )
 
+    def state(self) -> dict[str, np.ndarray]:
+        """Scale and df per horizon, and what a subclass estimates."""
+        return {"scale": self.scale, "df": self.df}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Become the fitted model whose state it is."""
+        self.scale, self.df = state["scale"], state["df"]
+
     def _train(self, returns: np.ndarray) -> None:
         """Estimate what the rest needs from the training returns."""
 
@@ -121,6 +129,15 @@ class Drift(_ScaledStudentT):
 
     def _location(self, prices: pd.DataFrame) -> np.ndarray:
         return self.mean * self.ahead[None]
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What the model has learnt."""
+        return super().state() | {"mean": self.mean}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Become the fitted model whose state it is."""
+        super().restore(state)
+        self.mean = float(state["mean"])
 
 
 class EWMA(_ScaledStudentT):
@@ -170,6 +187,17 @@ class GARCH(_ScaledStudentT):
             later = garch_variance(returns, params, self.start, count)
             variance[row:] = later[row:]
         return np.sqrt(variance)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What the model has learnt."""
+        found = {"rows": self.rows, "start": self.start, "params": self.params}
+        return super().state() | found
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Become the fitted model whose state it is."""
+        super().restore(state)
+        self.rows, self.start = int(state["rows"]), float(state["start"])
+        self.params = state["params"]
 
 
 @lru_cache(maxsize=256)  # of a stock's test years, most rows are the same

@@ -1,5 +1,7 @@
 """LSTM and BiLSTM that correct a linear forecast of volatility."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from sklearn.preprocessing import StandardScaler
@@ -10,6 +12,8 @@ from forecasting.regressions import (
     Linear,
     VarianceForecaster,
     log_variance_ahead,
+    restore_scaler,
+    scaler_state,
 )
 from forecasting.settings import STUDY, Settings
 from forecasting.windows import learning_rows
@@ -87,3 +91,32 @@ class LSTMForecaster(VarianceForecaster):
     def spread(self, past: pd.DataFrame) -> np.ndarray:
         """As ``Linear`` has it, which is cheaper and all but the same."""
         return self.linear.spread(past)
+
+    def learnt(self) -> dict[str, np.ndarray]:
+        """All but the network's weights: its scaler, its unit, ``Linear``."""
+        linear = self.linear.learnt().items()
+        mine = scaler_state(self.scaler) | {"unit": self.unit}
+        return mine | {f"linear_{name}": array for name, array in linear}
+
+    def relearn(self, state: dict[str, np.ndarray]) -> None:
+        """Be as ``learn`` left the model that told its state."""
+        self.scaler, self.unit = StandardScaler(), state["unit"]
+        restore_scaler(self.scaler, state)
+        self.linear = Linear(self.settings)
+        self.linear.relearn(
+            {
+                n.removeprefix("linear_"): a
+                for n, a in state.items()
+                if n.startswith("linear_")
+            }
+        )
+
+    def save(self, folder: Path) -> None:
+        """Leave the state in a folder, the weights in Keras's own format."""
+        super().save(folder)
+        self.network.save(self.weights, folder / "network.weights.h5")
+
+    def load(self, folder: Path) -> None:
+        """Restore what ``save`` left in a folder."""
+        super().load(folder)
+        self.weights = self.network.load(folder / "network.weights.h5")

@@ -3,6 +3,7 @@
 from forecasting.baselines import EWMA, GARCH, Climatology, Drift, RandomWalk
 from forecasting.forecaster import Forecaster
 from forecasting.regressions import HAR, Linear
+from forecasting.settings import STUDY, Settings
 
 BASELINES = {
     model.__name__: model
@@ -11,14 +12,14 @@ BASELINES = {
 NETWORKS = ("TextbookLSTM", "LSTM", "BiLSTM")
 
 
-def make_model(name: str) -> Forecaster:
+def make_model(name: str, settings: Settings = STUDY) -> Forecaster:
     """A model of ``BASELINES`` or ``NETWORKS``, not yet fitted."""
     if name in BASELINES:
-        return BASELINES[name]()
+        return BASELINES[name](settings)
     # Not above: TensorFlow takes seconds to import, and is not always asked.
     from forecasting.lstm import LSTMForecaster
     from forecasting.textbook import TextbookLSTM
 
     if name == "TextbookLSTM":
-        return TextbookLSTM("close")
-    return LSTMForecaster(bidirectional=name == "BiLSTM")
+        return TextbookLSTM("close", settings=settings)
+    return LSTMForecaster(name == "BiLSTM", settings=settings)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -122,6 +123,20 @@ class Network(NamedTuple):
                 for part in padded.reshape(-1, batch)
             ]
         return np.concatenate(outputs)[: len(origins)].astype(float)
+
+    def save(self, weights: list[np.ndarray], path: Path) -> None:
+        """Write weights as Keras does, to a file named ``….weights.h5``."""
+        with TURN:
+            model = self.build()
+            model.set_weights(weights)
+            model.save_weights(path)
+
+    def load(self, path: Path) -> list[np.ndarray]:
+        """Weights that ``save`` wrote; OSError or ValueError without."""
+        with TURN:
+            model = self.build()
+            model.load_weights(path)
+            return model.get_weights()
 
 
 @lru_cache

@@ -117,7 +117,17 @@ def fan_chart(
     title: str,
     text: str,
 ) -> None:
-    """Show closes and the intervals of closes forecast.
+    """Show the ``fan`` of closes and of the intervals forecast."""
+    show(fan(actual, dates, quantiles, unit), title, text)
+
+
+def fan(
+    actual: pd.Series,
+    dates: pd.DatetimeIndex,
+    quantiles: dict[float, np.ndarray],
+    unit: str,
+) -> Figure:
+    """Closes and the intervals of closes forecast, without a caption.
 
     ``quantiles``: ``{level: values}`` on ``dates``, which may be those of
     ``actual`` or later ones, which open from its last close; ``unit``: what
@@ -134,7 +144,7 @@ def fan_chart(
     ax.plot(actual, label="actual", **STYLES["actual"] | {"linewidth": 1})
     ax.set(xlabel="date", ylabel=f"close ({unit})")
     ax.legend(loc="lower left", ncols=2)
-    show(fig, title, text)
+    return fig
 
 
 def pit_histograms(

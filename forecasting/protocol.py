@@ -234,7 +234,11 @@ def in_parallel(function: Callable, calls: Iterable[tuple]) -> list:
     unpack = joblib.delayed(_unpacked)
     packed = [cloudpickle.dumps((function, these)) for these in calls]
     with _quiet_workers():
-        return joblib.Parallel(jobs)(unpack(these) for these in packed)
+        results = joblib.Parallel(jobs, return_as="generator")(
+            unpack(these) for these in packed
+        )
+        bar = tqdm(results, "fits", len(packed), leave=False, disable=None)
+        return list(bar)
 
 
 def _unpacked(call: bytes) -> object:

@@ -85,6 +85,18 @@ class VarianceForecaster(Forecaster):
             np.tile(self.df, (len(origins), 1)),
         )
 
+    def state(self) -> dict[str, np.ndarray]:
+        """What ``learn`` found, scale and df per horizon, and to what date."""
+        last = np.str_(self.fit_end.date())
+        fitted = {"scale": self.scale, "df": self.df, "fit_end": last}
+        return fitted | self.learnt()
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Become the fitted model whose state it is."""
+        self.scale, self.df = state["scale"], state["df"]
+        self.fit_end = pd.Timestamp(str(state["fit_end"]))
+        self.relearn(state)
+
     def spread(self, past: pd.DataFrame) -> np.ndarray:
         """Standard deviation of the moves of a stock's training rows, (H,).
 
@@ -112,6 +124,14 @@ class VarianceForecaster(Forecaster):
 
         The first half of ``fit``: enough for one who needs no distribution.
         """
+        raise NotImplementedError
+
+    def learnt(self) -> dict[str, np.ndarray]:
+        """What ``learn`` found, by name: that half of ``state``."""
+        raise NotImplementedError
+
+    def relearn(self, state: dict[str, np.ndarray]) -> None:
+        """Be as ``learn`` left the model that told its state."""
         raise NotImplementedError
 
     def log_variance(
@@ -142,6 +162,21 @@ class _Regression(VarianceForecaster):
         found = self.model.predict(self._read(prices)[rows])
         # scikit-learn has no second axis where there is one horizon.
         return found.reshape(len(rows), -1) + self._level(prices)[rows]
+
+    def learnt(self) -> dict[str, np.ndarray]:
+        """The equations: slopes ``(H, d)``, intercepts ``(H,)``."""
+        line = self._line()
+        return {"slopes": line.coef_, "intercepts": line.intercept_}
+
+    def relearn(self, state: dict[str, np.ndarray]) -> None:
+        """Be as ``learn`` left the model that told its state."""
+        self.model = self._model()
+        line = self._line()
+        line.coef_, line.intercept_ = state["slopes"], state["intercepts"]
+
+    def _line(self) -> LinearRegression | Ridge:
+        """Where scikit-learn has the equations."""
+        return self.model
 
     def _level(self, prices: pd.DataFrame) -> np.ndarray:
         """What the regression is relative to, broadcastable to (n, H)."""
@@ -194,3 +229,27 @@ class Linear(_Regression):
 
     def _model(self):
         return make_pipeline(StandardScaler(), Ridge(self.PENALTY))
+
+    def _line(self) -> Ridge:
+        return self.model[-1]
+
+    def learnt(self) -> dict[str, np.ndarray]:
+        """The equations, and the scaler before them, two ``(d,)``."""
+        return super().learnt() | scaler_state(self.model[0])
+
+    def relearn(self, state: dict[str, np.ndarray]) -> None:
+        """Be as ``learn`` left the model that told its state."""
+        super().relearn(state)
+        restore_scaler(self.model[0], state)
+
+
+def scaler_state(scaler: StandardScaler) -> dict[str, np.ndarray]:
+    """Mean and standard deviation of each input, ``(d,)``."""
+    return {"mean": scaler.mean_, "deviation": scaler.scale_}
+
+
+def restore_scaler(
+    scaler: StandardScaler, state: dict[str, np.ndarray]
+) -> None:
+    """Become the fitted scaler whose state it is."""
+    scaler.mean_, scaler.scale_ = state["mean"], state["deviation"]

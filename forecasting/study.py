@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 from forecasting import report
 from forecasting.market import calendars, prices
 from forecasting.market.download import download
+from forecasting.market.files import replace
 from forecasting.market.request import Refused, brief, normalise
 from forecasting.tables import QUANTILES
 from forecasting.windows import rows_needed
@@ -175,18 +176,6 @@ def read_forecast(path: Path) -> pd.DataFrame:
     if list(forecast.columns) != wanted or forecast.empty:
         raise StudyError(f"{path.name} lacks rows of {', '.join(wanted)}")
     return forecast
-
-
-def replace(target: Path, new: Path, old: Path) -> None:
-    """Rename a finished folder to its place; the former one becomes old."""
-    if target.exists():
-        target.rename(old)
-    try:
-        new.rename(target)
-    except BaseException:
-        if old.exists():
-            old.rename(target)
-        raise
 
 
 def summary(ticker: str, close: pd.Series, forecast: pd.DataFrame) -> str:

@@ -19,12 +19,13 @@ backend baselines networks regressions lstm textbook models
 losses significance
 scores
 protocol
+kept
 tables plots report findings
 answers
 recipes.published
 recipes.rebuilt
 recipes.replays
-study __main__ recipes.__main__
+study forecast __main__ recipes.__main__
 scraper
 """
 LEVEL = {

@@ -1,7 +1,8 @@
-"""Write: a new file in one step, if nothing is lost by it."""
+"""Write: a new file, or folder, in one step, if nothing is lost by it."""
 
 import contextlib
 import os
+import shutil
 import time
 import uuid
 from datetime import date
@@ -88,3 +89,34 @@ def write(content: bytes, path: Path) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def replace(target: Path, new: Path, old: Path) -> None:
+    """Rename a finished folder to its place; the former one becomes old."""
+    if target.exists():
+        target.rename(old)
+    try:
+        new.rename(target)
+    except BaseException:
+        if old.exists():
+            old.rename(target)
+        raise
+
+
+def put(new: Path, place: Path) -> None:
+    """Copy a finished folder to its place, where it appears in one step.
+
+    A crash leaves the former one there, or at worst none; and a hidden .tmp
+    beside it, which a later run removes. Raises OSError.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    for stray in place.parent.glob(f".{place.name}.*.tmp"):
+        with contextlib.suppress(OSError):  # another run may be faster
+            if time.time() - stray.stat().st_mtime > 60:
+                shutil.rmtree(stray)
+    scratch = place.with_name(f".{place.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        shutil.copytree(new, scratch / "new")
+        replace(place, scratch / "new", scratch / "old")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

@@ -1,0 +1,320 @@
+"""Where may the close be? ``python -m forecasting.forecast NVDA TSM``.
+
+Downloads the newest prices, forecasts with a kept LSTM, or trains one, and
+prints the next 20 sessions. results/forecasts/NVDA/ gets forecast.csv and
+forecast.png: not results/NVDA/, which belongs to the study of NVDA. Without
+a network it goes on with the prices on the disk and says how old they are.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext, redirect_stdout
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from forecasting import plots, tables
+from forecasting.forecaster import Forecast
+from forecasting.kept import PEERS, QUARTER, Kept, obtain, pool
+from forecasting.market import calendars, prices
+from forecasting.market.download import download
+from forecasting.market.files import put
+from forecasting.market.request import Refused, brief, normalise
+from forecasting.settings import STUDY, Settings
+
+ROOT = prices.DATA.parent
+MODEL = "LSTM"
+SHOWN = {
+    "median": "q50",
+    "80 % low": "q10",
+    "80 % high": "q90",
+    "95 % low": "q025",
+    "95 % high": "q975",
+}
+
+
+class Outlook(NamedTuple):
+    """A forecast from a ticker's last close, and the fit it is of.
+
+    ``table``: as ``tables.forecast_table`` has it; ``note``: what is not
+    known of its dates.
+    """
+
+    ticker: str
+    history: pd.DataFrame
+    kept: Kept
+    forecast: Forecast
+    table: pd.DataFrame
+    note: str
+
+
+def main(
+    argv: list[str] | None = None,
+    root: Path = ROOT,
+    settings: Settings = STUDY,
+) -> int:
+    """Forecast the tickers of a command line; the exit code.
+
+    0: all are forecast; 1: one is not, and a line on stderr says why; 130:
+    Ctrl-C. ``root``: where results/ is.
+    """
+    options = parser().parse_args(argv)
+    # For a program, what is said on the way goes where errors go.
+    aside = redirect_stdout(sys.stderr) if options.json else nullcontext()
+    made = {}
+    try:
+        with aside:
+            tickers = spelt(options.tickers)
+            known = gather([t for t in tickers if t])
+            asked = [t for t in tickers if t in known]
+            for found in forecasts(
+                asked, known, root, options.refit, settings
+            ):
+                made[found.ticker] = found
+                folder = Path("results") / "forecasts" / found.ticker
+                write(found, root / folder)
+                print(f"\n{in_print(found)}\nSee {folder}/forecast.png")
+    except KeyboardInterrupt:
+        print("stopped; what was kept before is as it was", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps({t: as_json(o) for t, o in made.items()}, indent=1))
+    return 0 if set(tickers) == set(made) else 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    options = argparse.ArgumentParser(
+        "python -m forecasting.forecast",
+        description="Where may the close be in the next 20 sessions? From "
+        "the newest prices, by an LSTM that is trained once a quarter.",
+    )
+    add = options.add_argument
+    add("tickers", nargs="+", metavar="TICKER", help="for example NVDA")
+    add("--refit", action="store_true", help="train anew in any case")
+    add("--json", action="store_true",
+        help="print one JSON object; all else goes to stderr")  # fmt: skip
+    return options
+
+
+def spelt(tickers: list[str]) -> list[str | None]:
+    """Tickers as Yahoo writes them; None, and a line, for what is none."""
+    names = []
+    for ticker in tickers:
+        try:
+            names.append(normalise(ticker))
+        except Refused as error:
+            warn(f"{brief(ticker, 24) or repr(ticker)}: {error}")
+            names.append(None)
+    return names
+
+
+def gather(tickers: list[str]) -> dict[str, pd.DataFrame]:
+    """The newest prices of tickers and peers: ``{ticker: prices}``.
+
+    Those on the disk where there are no newer ones, and a line says how old
+    these are. What has no usable prices is left out, and a line says why.
+    """
+    wanted = list(dict.fromkeys([*tickers, *PEERS]))
+    today = date.today()
+    due = [ticker for ticker in wanted if lacks(ticker, today)]
+    folder = prices.directories()[0]
+    if folder == prices.DATA / "snapshot":  # frozen, as tests have it
+        due = []
+    if due:
+        folder.mkdir(parents=True, exist_ok=True)
+        if download(due, folder) == 130:
+            raise KeyboardInterrupt
+    histories = {}
+    for ticker in wanted:
+        try:
+            path = prices.find(ticker)
+        except prices.PriceError as error:
+            if ticker not in due:  # else the download has said why
+                warn(str(error))
+            continue
+        try:
+            history = prices.read_csv(path)
+        except prices.PriceError as error:
+            warn(str(error))
+            continue
+        histories[ticker] = history
+        if ticker in tickers:
+            missed = calendars.sessions_since(ticker, history, today)
+            print(f"{ticker}: {age(history, missed)}")
+    return histories
+
+
+def lacks(ticker: str, today: date) -> bool:
+    """Whether the prices on the disk lack a session, or cannot be read."""
+    try:
+        history = prices.read_csv(prices.find(ticker))
+    except prices.PriceError:
+        return True
+    return calendars.sessions_since(ticker, history, today) > 0
+
+
+def age(history: pd.DataFrame, missed: int) -> str:
+    """To which session prices go, and how many there were since."""
+    since = {0: "", 1: ", 1 session ago"}
+    ago = since.get(missed, f", {missed:,} sessions ago")
+    return f"prices up to {history.index[-1].date()}{ago}"
+
+
+def forecasts(
+    tickers: list[str],
+    histories: dict[str, pd.DataFrame],
+    root: Path,
+    refit: bool = False,
+    settings: Settings = STUDY,
+) -> Iterator[Outlook]:
+    """Forecast tickers from their last closes, by one fit where possible.
+
+    A ticker with too short a history is left out, and a line says why.
+    """
+    for group in together({t: histories[t] for t in tickers}):
+        some = {t: p for t, p in histories.items() if t in (*group, *PEERS)}
+        learning = pool(group, some, settings)
+        for ticker in set(group) - set(learning):
+            warn(
+                f"{ticker}: {len(histories[ticker])} rows are too few to "
+                f"learn from; {settings.min_train} are needed"
+            )
+        last = max(p.index[-1] for p in learning.values())
+        old = [t for t, p in learning.items() if last - p.index[-1] > QUARTER]
+        if old:
+            print(f"{', '.join(old)}: no new prices, learnt from as they were")
+        try:
+            kept = obtain(
+                [MODEL],
+                learning,
+                root / "results" / "models",
+                refit,
+                settings=settings,
+            )[MODEL]
+        except prices.PriceError as error:
+            warn(str(error))
+            continue
+        for ticker in group:
+            if ticker in learning:
+                yield outlook(ticker, histories[ticker], kept, settings)
+
+
+def together(histories: dict[str, pd.DataFrame]) -> list[list[str]]:
+    """Tickers that one fit may forecast, the oldest prices first.
+
+    A fit ends where the first of its tickers does, so those that end more
+    than a quarter later get another one.
+    """
+    groups: list[list[str]] = []
+    for ticker in sorted(histories, key=lambda t: histories[t].index[-1]):
+        end = histories[ticker].index[-1]
+        if groups and end - histories[groups[-1][0]].index[-1] <= QUARTER:
+            groups[-1].append(ticker)
+        else:
+            groups.append([ticker])
+    return groups
+
+
+def outlook(
+    ticker: str, history: pd.DataFrame, kept: Kept, settings: Settings = STUDY
+) -> Outlook:
+    """Forecast a ticker from the last row of its prices."""
+    forecast = kept.predict(ticker, history, np.array([len(history) - 1]))
+    ahead = calendars.sessions_ahead(ticker, history, settings.horizons)
+    close = history["Close"].iloc[-1]
+    table = tables.forecast_table(ahead.dates, close, forecast)
+    return Outlook(ticker, history, kept, forecast, table, ahead.note)
+
+
+def write(found: Outlook, folder: Path) -> None:
+    """Leave forecast.csv and forecast.png in a folder, both or none."""
+    figure = draw(found)
+    with TemporaryDirectory() as scratch:
+        new = Path(scratch)
+        found.table.to_csv(new / "forecast.csv", index=False)
+        figure.savefig(new / "forecast.png")
+        put(new, folder)
+    plots.plt.close(figure)
+
+
+def draw(found: Outlook) -> Figure:
+    """The last 60 closes and the fan of the next sessions."""
+    table = found.table
+    figure = plots.fan(
+        found.history["Close"].iloc[-60:],
+        pd.to_datetime(table["Date"]),
+        {tables.QUANTILES[q]: table[q] for q in SHOWN.values()},
+        calendars.currency(found.ticker),
+    )
+    plots.caption(
+        figure,
+        f"{found.ticker}: the last 60 closes and the next {len(table)} "
+        f"sessions, from {table['Date'].iloc[0]}",
+        "Four closes in five should end in the inner band, nineteen in "
+        f"twenty in the outer one. {drift(found.forecast)}",
+    )
+    return figure
+
+
+def drift(forecast: Forecast) -> str:
+    """What the median does, and what it does not mean."""
+    yearly = 100 * np.expm1(252 * forecast.loc[0, 0])
+    return (
+        f"The median rises by {yearly:.0f} % a year, which every model of "
+        "volatility here assumes. It is no forecast of a direction."
+    )
+
+
+def in_print(found: Outlook) -> str:
+    """A forecast as a table for a terminal."""
+    close = found.history["Close"].iloc[-1]
+    decimals = 2 if close >= 1 else 6  # a currency may cost less than a cent
+    rows = found.table.set_index("Date")[list(SHOWN.values())]
+    text = rows.rename(columns={q: name for name, q in SHOWN.items()})
+    lines = [
+        f"{found.ticker}: close {close:,.{decimals}f} on "
+        f"{found.history.index[-1].date()}, in "
+        f"{calendars.currency(found.ticker)}; the next {len(rows)} sessions",
+        text.to_string(float_format=f"{{:,.{decimals}f}}".format),
+        f"By an {MODEL} that has learnt up to {found.kept.fit_end.date()}.",
+        drift(found.forecast),
+    ]
+    return "\n".join([*lines, *filter(None, [found.note])])
+
+
+def as_json(found: Outlook) -> dict:
+    """A forecast for a program: the table, and what it was made from."""
+    history = found.history
+    return {
+        "date": str(history.index[-1].date()),
+        "close": float(history["Close"].iloc[-1]),
+        "currency": calendars.currency(found.ticker),
+        "sessions_since": calendars.sessions_since(
+            found.ticker, history, date.today()
+        ),
+        "note": found.note,
+        "model": MODEL,
+        "learnt_up_to": str(found.kept.fit_end.date()),
+        "fit": found.kept.checksum,
+        "forecast": found.table.to_dict("records"),
+    }
+
+
+def warn(line: str) -> None:
+    """One line on stderr."""
+    print(line, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
