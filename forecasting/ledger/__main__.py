@@ -17,8 +17,9 @@ from forecasting.ledger.scoring import keep, score, summarise
 from forecasting.market.files import write
 from forecasting.market.prices import DATA, PriceError, find, read_csv
 from forecasting.market.request import read_list
+from forecasting.settings import STUDY, Settings
 
-LEDGER = DATA.parent / "ledger"
+ROOT = DATA.parent
 MODELS = ["LSTM", "BiLSTM", "Linear", "HAR", "GARCH", "RandomWalk"]
 LIST, SCORES = "tickers.txt", "scores.csv"
 NOT_NOW = 3
@@ -36,18 +37,25 @@ exit codes:
 """
 
 
-def main(argv: list[str] | None = None, now: datetime | None = None) -> int:
+def main(
+    argv: list[str] | None = None,
+    root: Path = ROOT,
+    now: datetime | None = None,
+    settings: Settings = STUDY,
+) -> int:
     """Do what a command line says; the exit code.
 
-    ``now``: the time, the clock's by default.
+    ``root``: where results/ is, which keeps the fits; ``now``: the time, the
+    clock's by default.
     """
     options = parser().parse_args(argv)
-    now = now or datetime.now(UTC)
+    if options.tickers and options.what != "record":
+        parser().error(f"{options.what} takes no tickers")
+    now, models = now or datetime.now(UTC), root / "results" / "models"
     try:
         if options.what == "record":
-            return enter(options.ledger, options.tickers, now)
-        if options.tickers:
-            parser().error(f"{options.what} takes no tickers")
+            asked = options.tickers or listed(options.ledger / LIST)
+            return enter(options.ledger, asked, now, models, settings)
         recorded = days.read(options.ledger)
         if options.what == "score":
             rescore(options.ledger, recorded)
@@ -75,32 +83,39 @@ def parser() -> argparse.ArgumentParser:
     add("what", choices=["record", "score", "page"])
     add("tickers", nargs="*", metavar="TICKER",
         help=f"to record; by default those of DIR/{LIST}")  # fmt: skip
-    add("--ledger", type=Path, default=LEDGER, metavar="DIR",
+    add("--ledger", type=Path, default=ROOT / "ledger", metavar="DIR",
         help="default: ledger/ of the repository")  # fmt: skip
     return options
 
 
-def enter(ledger: Path, tickers: list[str], now: datetime) -> int:
-    """Record what can be forecast now; the exit code."""
-    recorded = days.read(ledger)
-    asked = spelt(tickers or listed(ledger / LIST))
+def enter(
+    ledger: Path,
+    tickers: list[str],
+    now: datetime,
+    folder: Path = kept.KEPT,
+    settings: Settings = STUDY,
+) -> int:
+    """Record what can be forecast now, by fits of a folder; the exit code."""
+    recorded, asked = days.read(ledger), spelt(tickers)
     histories = gather([t for t in asked if t])
     origins: dict[str, Origin] = {}
     for ticker in asked:
         if ticker in histories:
             try:
-                known = histories[ticker]
-                origins[ticker] = origin(ticker, known, now, recorded)
+                origins[ticker] = origin(
+                    ticker, histories[ticker], now, recorded, settings
+                )
             except Late as reason:
                 warn(f"{ticker}: {reason}")
-    learning = kept.pool(origins, histories) if origins else {}
-    for ticker in set(origins) - set(learning):
-        warn(f"{ticker}: {len(histories[ticker])} rows are too few")
-        del origins[ticker]
     if origins:
-        models = kept.obtain(MODELS, learning)
-        folder = record(ledger, origins, models, now)
-        print(f"{folder}: {', '.join(origins)} by {', '.join(MODELS)}")
+        learning = kept.pool(origins, histories, settings)
+        for ticker in origins.keys() - learning.keys():
+            warn(f"{ticker}: {len(histories[ticker])} rows are too few")
+            del origins[ticker]
+    if origins:
+        models = kept.obtain(MODELS, learning, folder, settings=settings)
+        day = record(ledger, origins, models, now, settings)
+        print(f"{day}: {', '.join(origins)} by {', '.join(MODELS)}")
     return 0 if set(asked) == set(origins) else NOT_NOW
 
 

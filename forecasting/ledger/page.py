@@ -5,8 +5,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from scipy.stats import binom
 
 from forecasting import plots
 from forecasting.ledger.record import missed
@@ -64,13 +64,15 @@ RECORD = """\
 {table}
 
 *CRPS*, in percent of log return, is averaged over tickers and days; lower is
-better. *Difference* is to {whom}, in the same unit, with its confidence
-sequence: an interval that may be looked at on every day and still excludes
-the truth with a probability of 5 % at most, for all {count} comparisons and
-all days together (Howard et al. 2021, made for overlapping forecasts; it
-needs {looks} days 1, 5 and 20 sessions ahead). Where it holds zero, nothing
-has been shown. The last columns: how often the central intervals held what
-came.
+better. Then it stands beside the random walk's and that of the best model
+without a network:
+{whom}.
+Their differences come with a confidence sequence: an interval that may be
+looked at on every day and still excludes the truth with a probability of 5 %
+at most, for all {count} comparisons and all days together (Howard et al. 2021,
+made for forecasts that overlap; it needs {looks} days, 1, 5 and 20 sessions
+ahead). While it holds zero, nothing has been shown. The last columns: how
+often, in percent, central intervals held what came.
 
 ![Differences of CRPS over time, and what came among the quantiles]({figure})
 
@@ -109,14 +111,15 @@ def draw(
 def _state(
     recorded: pd.DataFrame, scores: pd.DataFrame, matured: pd.DataFrame
 ) -> str:
-    dates, counts = recorded["origin_date"], scores["state"].value_counts()
+    dates = recorded["origin_date"]
+    void = int(scores["state"].eq("void").sum())
     return (
         f"{dates.nunique()} days are on record, {dates.min().date()} to "
-        f"{dates.max().date()}, of {recorded['ticker'].nunique()} tickers by "
+        f"{dates.max().date()}, of {recorded['ticker'].nunique()} tickers, by "
         f"{recorded['model_id'].nunique()} models. Of their {len(scores):,} "
-        f"forecasts {len(matured):,} have matured, "
-        f"{counts.get('pending', 0):,} have not, and {counts.get('void', 0):,}"
-        " never will, as there was no close on their date."
+        f"forecasts {len(matured):,} have matured."
+        + f" {void:,} never will: there was no close on their date."
+        * bool(void)
     )
 
 
@@ -128,10 +131,10 @@ def _record(
 ) -> str:
     summary = summarise(matured)
     best = {h: row["best"].iloc[0] for h, row in summary.groupby("horizon")}
-    whom = ", ".join(f"`{name}` at {h}" for h, name in best.items())
+    whom = ", ".join(f"`{name}` {h} ahead" for h, name in best.items())
     return RECORD.format(
         table=_table(summary),
-        whom=f"the random walk, and to the best without a network ({whom})",
+        whom=whom,
         count=len(comparisons(daily(matured))),
         looks=", ".join(str(first_look(h)) for h in (1, 5, 20)),
         figure=FIGURE,
@@ -141,22 +144,23 @@ def _record(
 
 
 def _table(summary: pd.DataFrame) -> str:
-    head = ["ahead", "model", "days", "CRPS (%)", "÷ random walk's"]
-    head += ["difference to it", "difference to the best", "50 %", "80 %"]
-    rows = [[*head, "95 %"], ["--:", "---", *["--:"] * (len(head) - 1)]]
+    rows = [["ahead", "model", "days", "CRPS (%)", "÷ random walk's"]]
+    rows[0] += ["− random walk's", "− the best's", "50 %", "80 %", "95 %"]
+    rows.append(["--:", "---", *["--:"] * 8])
     for (h, model), row in summary.iterrows():
-        cells = [h, model, row["days"], f"{row['crps']:.4f}"]
-        cells.append(f"{row['vs_rw']:.3f}")
-        cells += [
-            "–"
-            if np.isnan(row[f"low_{name}"])
-            else "too few days"
-            if np.isinf(row[f"low_{name}"])
-            else f"{row[f'low_{name}']:+.4f} to {row[f'high_{name}']:+.4f}"
-            for name in ("rw", "best")
-        ]
+        cells = [h, model, row["days"]]
+        cells += [f"{row['crps']:.4f}", f"{row['vs_rw']:.3f}"]
+        for rival in ("rw", "best"):
+            low, high = row[f"low_{rival}"], row[f"high_{rival}"]
+            text = f"{(low + high) / 2:+.4f} ± {(high - low) / 2:.4f}"
+            early = "too early" if np.isinf(low) else text
+            cells.append("" if np.isnan(low) else early)
         cells += [f"{100 * row[f'cover_{p}']:.0f}" for p in (50, 80, 95)]
         rows.append(cells)
+    return _markdown(rows)
+
+
+def _markdown(rows: list[list]) -> str:
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
 
 
@@ -180,16 +184,21 @@ def _tickers(
                 prices.index[-1].date() if known else "no longer to be had",
             ]
         )
-    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
+    return _markdown(rows)
 
 
 def _gaps(recorded: pd.DataFrame, histories: dict[str, pd.DataFrame]) -> str:
     gaps = _missed(recorded, histories)
     if not len(gaps):
         return "No session was missed."
-    dates = ", ".join(str(day.date()) for day in gaps[-20:])
-    more = f"{len(gaps) - 20} more and " if len(gaps) > 20 else ""
-    return f"Nothing was recorded after the close of {more}{dates}."
+    place = joint_calendar(histories).get_indexer(gaps)
+    spans = np.split(gaps, np.flatnonzero(np.diff(place) > 1) + 1)
+    listed = ", ".join(
+        f"{span[0].date()}"
+        + (f" to {span[-1].date()}" if len(span) > 1 else "")
+        for span in spans
+    )
+    return f"Missed, after the close of {len(gaps)} sessions: {listed}."
 
 
 def _missed(
@@ -205,38 +214,35 @@ def _figure(
     recorded: pd.DataFrame,
     histories: dict[str, pd.DataFrame],
 ) -> Figure:
-    """Differences over time against two rivals, and PIT, by horizon."""
+    """Differences over time to two rivals, and PIT, by horizon."""
     costs, summary = daily(matured), summarise(matured)
     alpha = ALPHA / len(comparisons(costs))
     gaps = _missed(recorded, histories)
-    fig, axes = plt.subplots(
-        3, len(costs), figsize=(7.6, 6.4), squeeze=False, sharey="row"
-    )
+    fig, axes = plt.subplots(3, len(costs), figsize=(7.6, 7), squeeze=False)
     for column, (h, table) in enumerate(costs.items()):
-        rivals = WALK, summary.loc[h, "best"].iloc[0]
-        for ax, rival in zip(axes[:2, column], rivals, strict=True):
-            _sequence(ax, table[SHOWN] - table[rival], h, alpha)
+        top, middle, bottom = axes[:, column]
+        best = summary.loc[h, "best"].iloc[0]
+        for ax, rival in [(top, WALK), (middle, best)]:
+            share = 100 / table[rival].mean()
+            _sequence(ax, share * (table[SHOWN] - table[rival]), h, alpha)
             for day in gaps:
                 ax.axvline(day, ymax=0.06, color=plots.AMBER, lw=1)
-            ax.set(xlabel="day", ylabel=f"CRPS − {rival}'s (%)")
-        axes[0, column].set_title(f"{h} ahead")
-        shown = matured["model_id"].eq(SHOWN) & matured["horizon"].eq(h)
-        pit = matured["pit"][shown]
-        ax = axes[2, column]
+            ax.set(xlabel="day", ylabel=f"% of {rival}'s CRPS")
+        top.set_title(f"{h} ahead")
+        pit = matured.query("model_id == @SHOWN and horizon == @h")["pit"]
         counts, edges = np.histogram(pit, np.linspace(0, 1, 11))
-        ax.stairs(
+        bottom.stairs(
             counts / len(pit), edges, fill=True, color=plots.SKY, ec="white"
         )
-        band = np.array(binom.interval(0.95, len(pit), 0.1)) / len(pit)
-        ax.axhspan(*band, **plots.CHANCE)
-        ax.set(xlabel="level of what came", ylabel="share")
+        bottom.axhline(0.1, **plots.STYLES["persistence"])
+        bottom.set(xlabel="level of what came", ylabel="share of forecasts")
     plots.caption(
         fig,
-        f"The running record of the {SHOWN}",
-        "Below zero the LSTM is ahead. The band is a confidence sequence: it "
-        "may be looked at on every day, and shows nothing while it holds "
-        "zero. Ticks at the bottom: days that were missed. Last row: flat is "
-        "right.",
+        f"The running record of the {SHOWN}: its CRPS beside two rivals'",
+        f"Below zero the {SHOWN} is ahead, on average up to that day. The "
+        "band may be looked at on every day, and shows nothing while it "
+        "holds zero; it opens when there are enough days. Ticks at the "
+        "bottom: days that were missed. Last row: flat is right.",
     )
     return fig
 
@@ -245,16 +251,18 @@ def _sequence(
     ax: plt.Axes, difference: pd.Series, horizon: int, alpha: float
 ) -> None:
     """The mean difference up to each day, with its confidence sequence."""
-    values = difference.to_numpy()
+    values, days = difference.to_numpy(), difference.index
+    looks = range(1, len(values) + 1)
     band = np.array(
-        [
-            confidence_sequence(values[:n], horizon, alpha)
-            for n in range(1, len(values) + 1)
-        ]
+        [confidence_sequence(values[:n], horizon, alpha) for n in looks]
     )
-    band[~np.isfinite(band)] = np.nan
-    mean = difference.expanding().mean()
+    band[np.isinf(band)] = np.nan
     color = plots.STYLES[SHOWN]["color"]
-    ax.fill_between(difference.index, *band.T, color=color, alpha=0.2, lw=0)
-    ax.plot(mean, **plots.STYLES[SHOWN])
+    ax.fill_between(days, *band.T, color=color, alpha=0.2, lw=0)
+    ax.plot(difference.expanding().mean(), **plots.STYLES[SHOWN])
     ax.axhline(0, **plots.STYLES["persistence"])
+    if np.isfinite(band).any():  # the first days swing far, and say nothing
+        ax.set_ylim(2.5 * np.array([-1, 1]) * np.abs(band[-1]).max())
+    ticks = AutoDateLocator(minticks=2, maxticks=4)
+    ax.xaxis.set_major_locator(ticks)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(ticks))

@@ -62,14 +62,14 @@ def origin(
         raise Late(
             f"its prices reach {last.date()}, a session that is not over"
         )
-    if (known == last).any():
-        raise Late(f"on record already, from the close of {last.date()}")
     if close_of(ticker, ahead[0]) <= now:
         raise Late(
             f"too late: prices end on {last.date()}, and the session of "
             f"{ahead[0].date()}, to be forecast, is over; a forecast from "
             "its close is possible once Yahoo has it"
         )
+    if (known == last).any():
+        raise Late(f"on record already, from the close of {last.date()}")
     return Origin(prices, ahead)
 
 

@@ -1,0 +1,174 @@
+"""Sixty sessions of a market that goes on: record, score, look at the page."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yahoo_standin as upstream
+from test_ledger import brute_force, visible
+from yfinance.data import YfData
+
+from forecasting.ledger import days
+from forecasting.ledger.__main__ import NOT_NOW, main
+from forecasting.market import prices
+from forecasting.market.calendars import close_of
+from forecasting.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+TICKERS = ["AAPL", "IBM"]
+START = 700  # row of the first evening
+QUICK = Settings(units=2, epochs=1)
+
+KILLED = """
+import os, signal, sys
+from datetime import datetime
+from pathlib import Path
+from yahoo_standin import StandIn
+from yfinance.data import YfData
+from test_ledger_play import QUICK, main
+
+def die(event, args):
+    if event == "os.rename" and str(args[0]).startswith(ledger + "/."):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+port, root, now = sys.argv[1:]
+ledger = root + "/ledger"
+YfData()._session = StandIn(int(port))
+sys.addaudithook(die)
+arguments = ["record", "--ledger", ledger]
+main(arguments, Path(root), datetime.fromisoformat(now), QUICK)
+"""
+
+
+class Market:
+    """Four stocks, day by day, on the loopback."""
+
+    def __init__(self, yahoo, folder):
+        self.yahoo, self.root = yahoo, folder
+        self.ledger = folder / "ledger"
+        known = prices.load_directory(ROOT / "data" / "snapshot")
+        self.prices = {t: p["2009-02":].copy() for t, p in known.items()}
+        self.gone, self.dates = set(), self.prices["AAPL"].index
+
+    def show(self, row):
+        """What Yahoo has after a session."""
+        self.yahoo.charts = {
+            ticker: upstream.chart(ticker, p.iloc[: row + 1])
+            for ticker, p in self.prices.items()
+            if ticker not in self.gone
+        }
+
+    def run(self, what, now):
+        arguments = [what, "--ledger", str(self.ledger)]
+        return main(arguments, self.root, now, QUICK)
+
+    def killed(self, now):
+        """The same in a process that dies as the day is put in place."""
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED]
+            + [str(self.yahoo.port), str(self.root), now.isoformat()],
+            cwd=ROOT / "tests",
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+        )
+        return done.returncode
+
+
+@pytest.fixture
+def market(yahoo, tmp_path, monkeypatch):
+    monkeypatch.setenv("FORECASTING_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(YfData(), "_session", yahoo.session())
+    made = Market(yahoo, tmp_path)
+    made.ledger.mkdir()
+    (made.ledger / "tickers.txt").write_text("\n".join(TICKERS))
+    return made
+
+
+MISSED, KILL, LATE, DOWN = 10, 15, 25, 30  # evenings
+SPLIT, DELISTED, CORRECTED = 20, 35, 45
+
+
+def happens(market, n):
+    """What the world does before an evening."""
+    if n == SPLIT:  # four for one: Yahoo tells the past anew
+        market.prices["AAPL"][prices.OHLC] /= 4
+        market.prices["AAPL"]["Volume"] *= 4
+    if n == DELISTED:
+        market.gone.add("IBM")
+    if n == CORRECTED:  # a close of the second week was wrong
+        market.prices["AAPL"].iloc[START + 12, :4] *= 1.002
+    market.show(START + n - (n == LATE))  # that evening Yahoo is behind
+    if n == DOWN:
+        market.yahoo.charts = {}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+def test_sixty_sessions(market, capsys):
+    ledger, codes, seen, closed = market.ledger, {}, {}, 0
+    for n in range(60):
+        day = market.dates[START + n]
+        now = close_of("AAPL", day) + timedelta(minutes=90)
+        happens(market, n)
+        if n == MISSED:
+            continue
+        if n == KILL:
+            assert market.killed(now) == -signal.SIGKILL
+            assert len(days.days(ledger)) == n - 1
+        codes[n] = market.run("record", now)
+        if n % 20 == 19:
+            assert market.run("score", now) == 0
+        for name, content in seen.items():
+            assert visible(ledger)[name] == content
+        # Is the exchange closed on the next weekday? Then nothing is new.
+        if day + pd.offsets.BDay() != market.dates[START + n + 1]:
+            before, closed = visible(ledger), closed + 1
+            assert market.run("record", now + timedelta(days=1)) == NOT_NOW
+            assert visible(ledger) == before
+        seen |= {k: v for k, v in visible(ledger).items() if "/" in k}
+
+    assert closed == 3  # Christmas, New Year, Martin Luther King
+    partly = {*range(DELISTED, 60), LATE, DOWN}
+    assert codes == {n: NOT_NOW * (n in partly) for n in codes}
+    held = [f"{market.dates[START + n]:%F}" for n in codes]
+    there = [folder.name for folder in days.days(ledger)]
+    assert there == [
+        d for n, d in zip(codes, held, strict=True) if n not in (LATE, DOWN)
+    ]
+    assert not [
+        p
+        for p in ledger.iterdir()
+        if p.suffix == ".csv" and p.name != "scores.csv"
+    ]
+    (note,) = re.findall(".*have changed.*", capsys.readouterr().err)
+    assert note.startswith("AAPL: 30 scores from 2011-11-18 on have changed")
+
+    # A month later all of it has matured but what IBM did not live to see.
+    market.show(START + 85)
+    now = close_of("AAPL", market.dates[START + 85]) + timedelta(minutes=90)
+    assert market.run("score", now) == market.run("page", now) == 0
+    data = prices.load_directory(market.root / "data")
+    assert data["IBM"].index[-1] == market.dates[START + DELISTED - 1]
+    expected = brute_force(ledger, data)
+    scores = days.parse((ledger / "scores.csv").read_bytes())
+    assert len(scores) == len(expected)
+    for row in scores.itertuples():
+        dates = f"{row.origin_date:%F}", f"{row.target_end_date:%F}"
+        key = row.model_id, *dates, row.horizon, row.ticker
+        assert [row.crps, row.cover_80] == pytest.approx(
+            expected[key], rel=1e-5
+        )
+    text = (ledger / "README.md").read_text("utf-8")
+    gaps = [market.dates[START + n] for n in (MISSED, LATE, DOWN)]
+    since = market.dates[START + 60 : START + 85]
+    *_, listed = re.findall("after the close of (.*)\\.", text)
+    assert listed.startswith("8 more and ")
+    assert f"{since[-1]:%F}" in listed
+    assert len([*gaps, *since]) == 28
+    assert "57 days are on record" in text
+    assert (ledger / "record.png").stat().st_size > 30_000
