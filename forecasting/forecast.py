@@ -193,8 +193,10 @@ def forecasts(
         for ticker in set(group) - set(learning):
             warn(
                 f"{ticker}: {len(histories[ticker])} rows are too few to "
-                f"learn from; {settings.min_train} are needed"
+                f"learn from; {settings.min_train} or a few more are needed"
             )
+        if not set(group) & set(learning):
+            continue
         last = max(p.index[-1] for p in learning.values())
         old = [t for t, p in learning.items() if last - p.index[-1] > QUARTER]
         if old:
