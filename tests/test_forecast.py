@@ -52,20 +52,14 @@ def start(root, port, *arguments):
     )
 
 
-def run(root, port, *arguments):
-    """Exit code, stdout, stderr of the command."""
-    process = start(root, port, *arguments)
-    out, err = process.communicate()
-    return process.returncode, out, err
-
-
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
     """A root, and what a first run there said of three tickers."""
     root = tmp_path_factory.mktemp("root")
     with upstream.Yahoo() as yahoo:
-        said = run(root, yahoo.port, "aapl", "nosuch", "x/../y", "IBM")
-    return root, *said
+        process = start(*(root, yahoo.port, "aapl", "nosuch", "x/../y", "IBM"))
+        out, err = process.communicate()
+    return root, process.returncode, out, err
 
 
 @pytest.fixture
@@ -117,11 +111,34 @@ def test_it_says_how_old_the_prices_are(first):
     assert f"AAPL: prices up to {last}, {missed:,} sessions ago" in out
 
 
-def test_without_yahoo_it_goes_on_and_a_program_can_read_it(root):
+def main(root, *arguments):
+    """The same in this process, which has curl_cffi loaded already."""
+    return forecast.main(list(arguments), root, Settings(**BRIEF))
+
+
+@pytest.fixture
+def yahoo(root, monkeypatch):
+    """A Yahoo that has three sessions more than at the first run."""
+    monkeypatch.setenv("FORECASTING_DATA", str(root / "data"))
+    with upstream.Yahoo(rows=503) as server:
+        monkeypatch.setattr(YfData(), "_session", server.session())
+        yield server
+
+
+@pytest.fixture
+def offline(root, monkeypatch):
+    """No Yahoo at all."""
+    monkeypatch.setenv("FORECASTING_DATA", str(root / "data"))
+    monkeypatch.setattr(YfData(), "_session", upstream.StandIn(NOBODY))
+
+
+def test_without_yahoo_it_goes_on_and_a_program_can_read_it(
+    root, offline, capfd
+):
     before = (root / "results/forecasts/AAPL/forecast.csv").read_bytes()
     shutil.rmtree(root / "results/forecasts")
-    code, out, err = run(root, NOBODY, "AAPL", "IBM", "--json")
-    assert code == 0, err
+    assert main(root, "AAPL", "IBM", "--json") == 0
+    out, err = capfd.readouterr()
     answer = json.loads(out)
     assert list(answer) == ["AAPL", "IBM"]
     mine = answer["AAPL"]
@@ -138,20 +155,6 @@ def test_without_yahoo_it_goes_on_and_a_program_can_read_it(root):
     assert "learning from" not in err
     assert "offline" in err
     assert "sessions ago" in err
-
-
-def main(root, *arguments):
-    """The same in this process, which has curl_cffi loaded already."""
-    return forecast.main(list(arguments), root, Settings(**BRIEF))
-
-
-@pytest.fixture
-def yahoo(root, monkeypatch):
-    """A Yahoo that has three sessions more than at the first run."""
-    monkeypatch.setenv("FORECASTING_DATA", str(root / "data"))
-    with upstream.Yahoo(rows=503) as server:
-        monkeypatch.setattr(YfData(), "_session", server.session())
-        yield server
 
 
 def test_newer_prices_are_forecast_from_by_the_same_fit(root, yahoo, capsys):
