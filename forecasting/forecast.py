@@ -68,7 +68,7 @@ def main(
     options = parser().parse_args(argv)
     # For a program, what is said on the way goes where errors go.
     aside = redirect_stdout(sys.stderr) if options.json else nullcontext()
-    made = {}
+    made, code = {}, 0
     try:
         with aside:
             tickers = spelt(options.tickers)
@@ -78,9 +78,14 @@ def main(
                 asked, known, root, options.refit, settings
             ):
                 made[found.ticker] = found
-                folder = Path("results") / "forecasts" / found.ticker
-                write(found, root / folder)
-                print(f"\n{in_print(found)}\nSee {folder}/forecast.png")
+                print(f"\n{in_print(found)}")
+                folder = Path("results", "forecasts", found.ticker)
+                try:
+                    write(found, root / folder)
+                    print(f"{folder}: forecast.csv, forecast.png")
+                except OSError as error:
+                    warn(f"{found.ticker}: {folder} is not written: {error}")
+                    code = 1
     except KeyboardInterrupt:
         print("stopped; what was kept before is as it was", file=sys.stderr)
         return 130
@@ -89,7 +94,7 @@ def main(
         return 1
     if options.json:
         print(json.dumps({t: as_json(o) for t, o in made.items()}, indent=1))
-    return 0 if set(tickers) == set(made) else 1
+    return code if set(tickers) == set(made) else 1
 
 
 def parser() -> argparse.ArgumentParser:
@@ -129,7 +134,7 @@ def gather(tickers: list[str]) -> dict[str, pd.DataFrame]:
     today = date.today()
     due = [ticker for ticker in wanted if lacks(ticker, today)]
     folder = prices.directories()[0]
-    if folder == prices.DATA / "snapshot":  # frozen, as tests have it
+    if folder.resolve() == prices.DATA / "snapshot":  # which is frozen
         due = []
     if due:
         folder.mkdir(parents=True, exist_ok=True)
@@ -188,8 +193,10 @@ def forecasts(
         for ticker in set(group) - set(learning):
             warn(
                 f"{ticker}: {len(histories[ticker])} rows are too few to "
-                f"learn from; {settings.min_train} are needed"
+                f"learn from; {settings.min_train} or a few more are needed"
             )
+        if not set(group) & set(learning):
+            continue
         last = max(p.index[-1] for p in learning.values())
         old = [t for t, p in learning.items() if last - p.index[-1] > QUARTER]
         if old:
@@ -241,7 +248,8 @@ def write(found: Outlook, folder: Path) -> None:
     """Leave forecast.csv and forecast.png in a folder, both or none."""
     figure = draw(found)
     with TemporaryDirectory() as scratch:
-        new = Path(scratch)
+        new = Path(scratch) / "new"
+        new.mkdir()
         found.table.to_csv(new / "forecast.csv", index=False)
         figure.savefig(new / "forecast.png")
         put(new, folder)

@@ -8,6 +8,7 @@ import simulate
 
 from forecasting.baselines import GARCH
 from forecasting.features import inputs
+from forecasting.kept import obtain, pool
 from forecasting.lstm import LSTMForecaster
 from forecasting.models import BASELINES
 from forecasting.protocol import fit_model, fold_dates
@@ -150,3 +151,23 @@ def test_a_pooled_model_reads_no_ticker_from_the_test_fold_on():
     other = fit_model(LSTMForecaster(settings=BRIEF), earlier, dates)
     pairs = zip(other.weights, known.weights, strict=True)
     assert not all(np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("future", FUTURES)
+def test_a_kept_fit_reads_no_row_after_the_first_end_of_its_tickers(
+    tmp_path, future
+):
+    """Two fits, of which one could see other rows later, are the same."""
+    long = simulate.garch_walk(700, seed=5)
+    ended = simulate.garch_walk(500, seed=7).set_axis(long.index[:500])
+    checksums = []
+    for name, peer in {"known": long, **dict(futures(long, 499))}.items():
+        if name not in ("known", future):
+            continue
+        learning = pool(["ENDED"], {"ENDED": ended, "LONG": peer})
+        models = obtain(
+            ["GARCH", "Linear"], learning, tmp_path / name, say=str
+        )
+        assert {m.fit_end for m in models.values()} == {ended.index[-1]}
+        checksums.append([m.checksum for m in models.values()])
+    assert checksums[0] == checksums[1]

@@ -93,12 +93,12 @@ def write(content: bytes, path: Path) -> None:
 
 def replace(target: Path, new: Path, old: Path) -> None:
     """Rename a finished folder to its place; the former one becomes old."""
-    if target.exists():
-        target.rename(old)
     try:
+        if target.exists():
+            target.rename(old)
         new.rename(target)
     except BaseException:
-        if old.exists():
+        if old.exists() and not target.exists():
             old.rename(target)
         raise
 
