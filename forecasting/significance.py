@@ -8,6 +8,7 @@ from statsmodels.stats.multitest import multipletests
 
 MIXTURE = 30.0  # variance of the mixture: tightest after about a year
 
+
 def diebold_mariano(
     loss: np.ndarray, rival: np.ndarray, horizon: int
 ) -> tuple[float, float]:

@@ -26,6 +26,10 @@ recipes.published
 recipes.rebuilt
 recipes.replays
 study forecast __main__ recipes.__main__
+ledger.days
+ledger.record ledger.scoring
+ledger.page
+ledger.__main__
 scraper
 """
 LEVEL = {

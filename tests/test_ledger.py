@@ -13,12 +13,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import scoringrules
+import yaml
 from simulate import garch_walk
 
 from forecasting.baselines import fit_student_t
 from forecasting.features import log_close
 from forecasting.forecaster import Forecast, Forecaster
 from forecasting.ledger import days, page, scoring
+from forecasting.ledger.__main__ import NOT_NOW, main
 from forecasting.ledger.record import Late, missed, origin, record
 from forecasting.market.calendars import close_of
 from forecasting.market.prices import load_directory
@@ -373,7 +375,7 @@ def test_missed_days_stay_visible(ledger, market, tmp_path):
         known,
     )
     text = (ledger / "README.md").read_text("utf-8")
-    assert "after the close of 2011-03-17, 2011-03-23, 2011-03-24" in text
+    assert "3 sessions: 2011-03-17, 2011-03-23 to 2011-03-24." in text
 
 
 class Peeking(Forecaster):
@@ -418,3 +420,72 @@ def test_a_model_that_peeks_is_caught(tmp_path):
     assert summary.loc[(1, "LSTM"), "days"] == 40
     for h in (1, 5, 20):
         assert summary.loc[(h, "LSTM"), "vs_rw"] == 1
+
+
+def test_the_committed_page_is_that_of_the_committed_ledger(tmp_path):
+    shutil.copytree(ROOT / "ledger", tmp_path / "ledger")
+    assert main(["page", "--ledger", str(tmp_path / "ledger")]) == 0
+    assert everything(tmp_path / "ledger") == everything(ROOT / "ledger")
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        (["record"], "tickers.txt: No such file or directory; write tickers"),
+        (["record", "../x"], "../x: not a Yahoo symbol"),
+    ],
+)
+def test_what_cannot_be_recorded_is_one_line(tmp_path, capsys, what, words):
+    assert main([*what, "--ledger", str(tmp_path / "mine")]) in (1, NOT_NOW)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_damaged_ledger_stops_every_command(ledger, capsys):
+    (ledger / "2011-03-15" / "LSTM.csv").unlink()
+    before = everything(ledger)
+    for what in (["record", "AAPL"], ["score"], ["page"]):
+        assert main([*what, "--ledger", str(ledger)]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "2011-03-15/LSTM.csv: not what was recorded" in line
+    assert everything(ledger) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the workflow's shell is bash")
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("ledger/2026-11-24/LSTM.csv", 1),
+        ("ledger/2026-11-23/LSTM.csv", 1),  # made up afterwards
+        ("ledger/tickers.txt", 0),
+        ("README.md", 0),
+    ],
+)
+def test_a_pull_request_may_not_touch_a_day(tmp_path, path, code):
+    """The workflow's own command, in a repository with one day on record."""
+    workflow = ROOT / ".github" / "workflows" / "ledger.yml"
+    jobs = yaml.safe_load(workflow.read_text("utf-8"))["jobs"]
+    script = jobs["refuse"]["steps"][-1]["run"]
+
+    def git(*arguments):
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        command = ["git", *who, *arguments]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+
+    def commit(name, text):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+        git("add", ".")
+        git("commit", "-m", name)
+
+    git("init", "-b", "main")
+    commit("ledger/2026-11-24/LSTM.csv", "as recorded")
+    git("checkout", "-b", "mine")
+    commit(path, "as it should have been")
+    done = subprocess.run(
+        ["bash", "-e", "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"BASE": "main"},
+    )
+    assert done.returncode == code

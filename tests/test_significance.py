@@ -9,9 +9,11 @@ from statsmodels.stats.multitest import multipletests
 
 from forecasting.significance import (
     christoffersen,
+    confidence_sequence,
     confidence_set,
     daily_coverage,
     diebold_mariano,
+    first_look,
     holm,
     independence,
     kupiec,
@@ -65,6 +67,48 @@ def test_diebold_mariano_cries_wolf_as_rarely_as_it_says(h, n):
         alarms += diebold_mariano(pd.Series(overlapping), zero, h)[1] < 0.05
     # Upper bound: 5 % plus small-sample distortion plus 3 standard errors.
     assert 0.02 < alarms / draws < 0.105
+
+
+@pytest.mark.parametrize(("h", "n"), [(1, 30), (5, 123), (20, 400)])
+def test_a_confidence_sequence_is_the_published_boundary(h, n):
+    """Howard et al. (2021, eq. 14) in the units of a t-test of the mean."""
+    rng = np.random.default_rng(h)
+    values = np.convolve(rng.normal(size=n + h - 1), np.ones(h), "valid") + 1
+    low, high = confidence_sequence(values, h, alpha=0.02)
+    assert (low + high) / 2 == pytest.approx(values.mean())
+    # Diebold and Mariano's statistic is the mean in standard errors.
+    statistic, _ = diebold_mariano(values, np.zeros(n), h)
+    rho = 30  # the boundary of n steps of variance 1, with ρ = η
+    boundary = np.sqrt((n + rho) * np.log((n + rho) / (rho * 0.02**2)))
+    z = boundary / np.sqrt(n)
+    heavier = stats.t(n / h - 1).ppf(stats.norm.cdf(z))
+    error = values.mean() / statistic
+    assert high - values.mean() == pytest.approx(heavier * error)
+
+
+@pytest.mark.parametrize("h", [1, 5, 20])
+def test_a_confidence_sequence_may_be_looked_at_on_any_day(h):
+    """Differences without skill: 95 of 100 draws never exclude zero."""
+    rng, alarms, draws = np.random.default_rng(h), 0, 200
+    looks = np.arange(first_look(h), 500, 8)
+    for _ in range(draws):
+        shocks = rng.standard_t(5, size=500 + h - 1)
+        values = np.convolve(shocks, np.ones(h), "valid")
+        alarms += any(
+            low > 0 or high < 0
+            for low, high in (
+                confidence_sequence(values[:n], h) for n in looks
+            )
+        )
+    assert alarms / draws <= 0.05
+    # A mean that is not zero is found.
+    low, _ = confidence_sequence(values + 2 * values.std(), h)
+    assert low > 0
+
+
+def test_a_confidence_sequence_says_nothing_too_early():
+    values = np.arange(first_look(5) - 1.0)
+    assert confidence_sequence(values, 5) == (-np.inf, np.inf)
 
 
 def test_holm_adjusts_step_by_step():
