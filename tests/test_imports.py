@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = """
 market.prices market.calendars market.request settings
 market.reply market.yahoo market.validate market.files market.download features
-forecast windows
+forecaster windows
 backend baselines networks regressions lstm textbook models
 losses significance
 scores

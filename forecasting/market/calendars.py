@@ -5,6 +5,7 @@ which comes with the prices; the dating of forecasts knows only the ticker,
 whose suffix names the exchange (none: New York).
 """
 
+import datetime
 import functools
 import re
 import threading
@@ -164,6 +165,19 @@ def next_sessions(
 ) -> pd.DatetimeIndex:
     """The dates of ``sessions_ahead``, shape ``(count,)``."""
     return sessions_ahead(ticker, history, count).dates
+
+
+def sessions_since(
+    ticker: str, history: pd.DataFrame, today: datetime.date
+) -> int:
+    """How many sessions a history lacks: those after it, today's included.
+
+    Counted as ``sessions_ahead`` dates them, so where the calendar is not
+    known holidays count, too.
+    """
+    today = pd.Timestamp(today)
+    days = max((today - history.index[-1]).days, 0)  # no more than sessions
+    return int((next_sessions(ticker, history, days) <= today).sum())
 
 
 def weekdays(days: pd.DatetimeIndex) -> str:
