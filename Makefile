@@ -2,7 +2,6 @@
 # (Windows: README.md has the plain commands behind each target.)
 PYTHON ?= python3
 TICKER ?= AAPL
-FRESH ?= 0
 export TICKER # a recipe that spelt it out would run what it says
 BIN := .venv/bin
 
@@ -11,8 +10,7 @@ BIN := .venv/bin
 # Read the chosen stock: EDA.ipynb and predictor.ipynb → results/TICKER/
 # (FRESH=1 downloads it and its peers first)
 study: .venv/ready
-	@$(BIN)/python -m forecasting.study "$$TICKER" \
-	  $(if $(filter-out 0,$(FRESH)),--fresh)
+	@$(BIN)/python -m forecasting.study "$$TICKER" $(if $(filter-out 0,$(FRESH)),--fresh)
 
 # Prove it all again: lint, unit tests, every notebook re-executed
 test: .venv/ready
