@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yahoo_standin as upstream
-from yahoo_standin import body, good, status
+from yahoo_standin import body, good, others, status
 
 import scraper
 from forecasting.market import prices
@@ -141,8 +141,8 @@ def test_one_bad_ticker_of_three_does_not_keep_the_others(scrape):
     code, out, err = scrape("AAPL", "NOSUCH", "IBM")
     assert code == 1
     assert {line.split(":")[0] for line in out.splitlines()} == {"AAPL", "IBM"}
-    assert err.startswith("NOSUCH: unknown symbol")
-    assert err.count("\n") == 1
+    (line,) = others(err)
+    assert line.startswith("NOSUCH: unknown symbol")
     for name in ["AAPL", "IBM"]:
         assert (scrape.folder / f"{name}.csv").read_bytes() == good(name)
     assert len(list(scrape.folder.iterdir())) == 2
@@ -189,8 +189,9 @@ def test_ctrl_c_keeps_what_is_finished(yahoo, tmp_path):
         time.sleep(0.01)
     run.send_signal(signal.SIGINT)
     _, err = run.communicate()
-    assert (run.returncode, err.count("\n")) == (130, 1)
-    assert re.match(r"interrupted: \d+ of 100 tickers are saved; run", err)
+    (line,) = others(err)
+    assert run.returncode == 130
+    assert re.match(r"interrupted: \d+ of 100 tickers are saved; run", line)
     files = list(tmp_path.iterdir())
     assert 20 <= len(files) < 100
     assert all(f.read_bytes() == good(rows=100) for f in files)
@@ -199,14 +200,12 @@ def test_ctrl_c_keeps_what_is_finished(yahoo, tmp_path):
 STUDY = """
 import sys
 sys.path.insert(0, "tests")
-from pathlib import Path
 from yahoo_standin import StandIn
 from yfinance.data import YfData
 from forecasting import study
 
-port, folder = sys.argv[1:]
-YfData()._session = StandIn(int(port))
-sys.exit(study.main(["AAPL"], Path(folder)))
+YfData()._session = StandIn(int(sys.argv[1]))
+sys.exit(study.main(["AAPL"]))
 """
 
 
@@ -220,7 +219,7 @@ def test_ctrl_c_does_not_wait_for_a_request_that_hangs(
     if program == "scraper":
         run = command(yahoo, tmp_path, "AAPL")
     else:
-        run = process("-c", STUDY, yahoo.port, tmp_path)
+        run = process("-c", STUDY, yahoo.port)
     while not yahoo.times():
         assert run.poll() is None
         time.sleep(0.01)
@@ -409,7 +408,7 @@ def test_warnings_as_errors_change_nothing(yahoo, tmp_path):
     run = command(yahoo, tmp_path, *names, python=["-W", "error"])
     out, err = run.communicate()
     assert (run.returncode, out.count("\n")) == (1, 2)
-    first_words = [line.split()[0] for line in err.splitlines()]
+    first_words = [line.split()[0] for line in others(err)]
     assert sorted(first_words) == ["IBM:", "NOSUCH:"]
 
 
