@@ -214,25 +214,45 @@ def due(days: pd.DatetimeIndex, code: str) -> tuple[str, pd.DatetimeIndex]:
     return name, sessions[(sessions >= days[0]) & (sessions <= days[-1])]
 
 
-CALENDAR_LOCK = threading.Lock()
+def last_closed(
+    ticker: str, now: pd.Timestamp, end: datetime.date | None = None
+) -> pd.Timestamp | None:
+    """The last session of a ticker's exchange that is over.
+
+    ``now``: with a time zone; ``end``: the session lies before it. None
+    where the calendar is not known.
+    """
+    closes = _closes(exchange_of(ticker).calendar)
+    over = closes.index[closes <= now]
+    if end:
+        over = over[over < pd.Timestamp(end)]
+    return over[-1] if len(over) else None
 
 
 def calendar(name: str) -> pd.DatetimeIndex:
     """Every session of an exchange, as far as known; none for ""."""
+    return _closes(name).index
+
+
+CALENDAR_LOCK = threading.Lock()
+
+
+def _closes(name: str) -> pd.Series:
+    """When each session of an exchange ends, in UTC."""
     # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
     with CALENDAR_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _sessions(name)
+        return _read_closes(name)
 
 
 @functools.cache
-def _sessions(name: str) -> pd.DatetimeIndex:
+def _read_closes(name: str) -> pd.Series:
     # Not all reach back to 1960; most do for 20 years, the default. That of
     # Tel Aviv breaks under pandas 3 unless it starts after its change of
     # week; that of Athens always, and is not in the table.
     for start in ["1960", None, "2026-01-05"] if name else []:
         try:
-            return exchange_calendars.get_calendar(name, start=start).sessions
+            return exchange_calendars.get_calendar(name, start=start).closes
         except ValueError:
             continue
-    return pd.DatetimeIndex([])
+    return pd.Series([], pd.DatetimeIndex([]), "datetime64[ns, UTC]")
