@@ -24,7 +24,7 @@ answers
 recipes.published
 recipes.rebuilt
 recipes.replays
-study __main__ recipes.__main__
+cluster study __main__ recipes.__main__
 scraper
 """
 LEVEL = {
