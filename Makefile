@@ -8,8 +8,9 @@ BIN := .venv/bin
 .PHONY: study forecast test book robust verdict bench clean
 
 # Read the chosen stock: EDA.ipynb and predictor.ipynb → results/TICKER/
+# (FRESH=1 downloads it and its peers first)
 study: .venv/ready
-	@$(BIN)/python -m forecasting.study "$$TICKER"
+	@$(BIN)/python -m forecasting.study "$$TICKER" $(if $(filter-out 0,$(FRESH)),--fresh)
 
 # The next 20 sessions from the newest prices: results/forecasts/TICKER/
 forecast: .venv/ready

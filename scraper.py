@@ -33,13 +33,18 @@ from forecasting.market.request import (
     Request,
     brief,
     day,
+    read_list,
 )
 
 EXAMPLES = """examples:
   python scraper.py AAPL                     all there is, to data/AAPL.csv
   python scraper.py AAPL MSFT ^GSPC BTC-USD  several, a few at a time
+  python scraper.py --list sp500.txt         many, a symbol a line, # comments
   python scraper.py IBM --start 2000-01-01 --end 2020-01-01 --force
                                              a part, even if less than on disk
+
+With --list, a ticker whose CSV holds its last closed session is not asked
+again: after Ctrl-C or a failure the same command gets the rest.
 
 exit codes:
   0 every ticker is saved    1 a ticker is not, stderr says why
@@ -73,6 +78,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("tickers", nargs="*", metavar="TICKER", help="as on finance.yahoo.com")
+    add("--list", metavar="FILE", type=Path, help="a file of tickers")
     add("--start", metavar="D", help="first date wanted, YYYY-MM-DD")
     add("--end", metavar="D", help="the day after the last date wanted")
     add(
@@ -101,6 +107,12 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     add("--verbose", action="store_true", help="print tracebacks")
     options = parser.parse_args(argv)
+    if options.list:
+        try:
+            options.tickers += read_list(options.list)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            parser.error(f"--list {options.list}: {brief(reason)}")
     if not options.tickers:
         parser.error("no ticker given; try: python scraper.py AAPL")
     names = ", ".join(brief(t, 24) for t in options.tickers[:5])
@@ -111,6 +123,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
             options.timeout,
             options.force,
             options.live_bar,
+            resume=bool(options.list) and not options.live_bar,
         )
         options.request.check()
         with contextlib.suppress(ValueError):  # shown as the reader knows it

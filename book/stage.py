@@ -33,6 +33,7 @@ NAVIGATION = {
     ],
     "Do it yourself": [
         "How to run it <run>",
+        "The ledger <ledger/index>",
         "The prices <data/index>",
         "The tests <tests/index>",
         "Speed and scale <tests/bench/index>",
@@ -57,7 +58,8 @@ def stage(folder: Path) -> None:
     tree.write("run.md", tree.markdown(run, README, "run.md"))
     page = "explorer.md"
     tree.write(page, tree.markdown(explorer.page(), page, page))
-    for name in ["theory", "results", "data", "tests", "tests/bench"]:
+    pages = ["theory", "results", "ledger", "data", "tests", "tests/bench"]
+    for name in pages:
         tree.page(f"{name}/{README}")
     for path in [*ROOT.glob("*.ipynb"), *ROOT.glob("theory/*.ipynb")]:
         tree.page(path.relative_to(ROOT).as_posix())

@@ -3,11 +3,10 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import joblib
 import pandas as pd
 
 from forecasting import plots
@@ -80,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
         if out.suffix != ".csv":  # a figure and a folder are named after it
             raise PriceError(f"{out}: --out must end in .csv")
         histories = load_directory(arguments.data, arguments.tickers)
-        with workers(arguments.dask):
+        with workers(arguments.dask) as cluster:
             verdict = walk_forward(
                 {name: make_model(name) for name in arguments.models},
                 histories,
@@ -88,6 +87,7 @@ def main(argv: list[str] | None = None) -> int:
                 range(arguments.seeds),
                 jobs=arguments.jobs,
                 parts=out.with_suffix(".parts"),
+                cluster=cluster,
             )
     except (PriceError, OSError) as error:
         print(error, file=sys.stderr)
@@ -108,27 +108,23 @@ def main(argv: list[str] | None = None) -> int:
 
 
 @contextmanager
-def workers(address: str | None, patience: float = 10) -> Iterator[None]:
-    """Let joblib carry out the fits on a Dask cluster, or (None) here.
+def workers(
+    address: str | None, patience: float = 10
+) -> Iterator[Callable | None]:
+    """What carries out the fits on a Dask cluster; None: they stay here.
 
     Raises OSError, in one line, where no such cluster answers within
-    ``patience`` seconds.
+    ``patience`` seconds, or where it computes with something else.
     """
     if address is None:
-        yield
+        yield None
         return
     try:
-        from distributed import Client
-
-        client = Client(address, timeout=patience)
-        client.wait_for_workers(1, timeout=patience)
+        from forecasting.cluster import connect
     except ImportError as error:
         raise OSError('--dask needs: pip install -e ".[cluster]"') from error
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise OSError(f"--dask {address}: {reason}") from error
-    with client, joblib.parallel_config(backend="dask", client=client):
-        yield
+    with connect(address, patience) as cluster:
+        yield cluster
 
 
 def brief(summary: pd.DataFrame) -> str:

@@ -51,21 +51,23 @@ def walk_forward(
     settings: Settings = STUDY,
     jobs: int = 1,
     parts: Path | None = None,
+    cluster: Callable | None = None,
 ) -> Verdict:
     """Give each model its verdict on the last ``folds`` years of prices.
 
     ``models``: ``{name: model}``; RandomWalk, to which all are compared,
     joins them. ``settings``: the rows; each model brings its own for the
     rest. ``jobs``: fits at once, −1 for one a core. ``parts``: a folder that
-    keeps finished fits, so that a killed run continues. Raises PriceError,
-    before any fit, where a history is too short.
+    keeps finished fits, so that a killed run continues. ``cluster``: carries
+    out the fits in place of ``jobs`` (forecasting/cluster.py). Raises
+    PriceError, before any fit, where a history is too short.
     """
     models = {"RandomWalk": RandomWalk(settings)} | models
     for name, model in models.items():
         check_model(name, model)
     splits = fold_dates(histories, folds, settings)
     todo = list(plan(models, histories, splits, list(seeds), settings))
-    done = run(todo, models, histories, splits, settings, jobs, parts)
+    done = run(todo, models, histories, splits, settings, jobs, parts, cluster)
     forecasts: dict[str, dict] = {ticker: {} for ticker in histories}
     for name in models:
         for job in (job for job in todo if job.model == name):
@@ -161,6 +163,7 @@ def run(
     settings: Settings = STUDY,
     jobs: int = 1,
     parts: Path | None = None,
+    cluster: Callable | None = None,
 ) -> dict[Job, dict[str, Forecast]]:
     """Carry out jobs, those already in ``parts`` excepted.
 
@@ -172,11 +175,11 @@ def run(
         names = part_names(todo, models, histories, splits, settings)
         files = {job: parts / name for job, name in names.items()}
         done = {j: joblib.load(p) for j, p in files.items() if p.exists()}
-    tasks = [
-        joblib.delayed(_labelled)(
+    calls = [
+        (
+            {ticker: histories[ticker] for ticker in job.tickers},
             job,
             models[job.model],
-            {ticker: histories[ticker] for ticker in job.tickers},
             splits[job.fold],
             settings,
         )
@@ -184,7 +187,12 @@ def run(
         if job not in done
     ]
     with _quiet_workers():
-        results = joblib.Parallel(jobs, return_as="generator_unordered")(tasks)
+        here = joblib.Parallel(jobs, return_as="generator_unordered")
+        results = (
+            cluster(_labelled, calls)
+            if cluster
+            else here(joblib.delayed(_labelled)(*call) for call in calls)
+        )
         bar = tqdm(results, "fits", len(todo), initial=len(done), disable=None)
         for job, result in bar:
             done[job] = result
@@ -285,9 +293,17 @@ def fit_predict(
     return forecasts
 
 
-def _labelled(job: Job, *arguments) -> tuple[Job, dict[str, Forecast]]:
+def _labelled(
+    histories: dict[str, pd.DataFrame], job: Job, model: Forecaster, *arguments
+) -> tuple[Job, dict[str, Forecast]]:
     """A result with its label, as results come in any order."""
-    return job, fit_predict(job, *arguments)
+    return job, fit_predict(job, model, histories, *arguments)
+
+
+def code_hash() -> str:
+    """A hash of this package's code."""
+    ours = sorted(Path(__file__).parent.rglob("*.py"))
+    return joblib.hash([path.read_bytes() for path in ours])
 
 
 def part_names(
@@ -301,8 +317,7 @@ def part_names(
 
     The code of a model is the file, or the notebook cell, that defines it.
     """
-    ours = sorted(Path(__file__).parent.rglob("*.py"))
-    code = joblib.hash([path.read_bytes() for path in ours])
+    code = code_hash()
     data = {ticker: joblib.hash(p) for ticker, p in histories.items()}
     theirs = {name: joblib.hash([m, _code(m)]) for name, m in models.items()}
     names = {}

@@ -1,4 +1,4 @@
-"""Read one stock: ``python -m forecasting.study NVDA``.
+"""Read one stock: ``python -m forecasting.study NVDA [--fresh]``.
 
 Runs EDA.ipynb and predictor.ipynb for a ticker and leaves in results/NVDA/
 index.html, the page to read; both notebooks, executed and as HTML, with those
@@ -7,9 +7,11 @@ appears whole or not at all: whatever fails, an older one stays as it was.
 """
 
 import argparse
+import ast
 import re
 import sys
 from base64 import b64decode
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -38,20 +40,24 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     """Study one ticker with the notebooks in ``root``; the exit code."""
     parser = argparse.ArgumentParser("python -m forecasting.study")
     parser.add_argument("ticker", help="Yahoo symbol, for example NVDA")
-    ticker = parser.parse_args(argv).ticker
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="download it and the stocks it is compared with first; without "
+        "this, only a ticker that has no CSV yet",
+    )
+    arguments = parser.parse_args(argv)
+    ticker = arguments.ticker
     try:
         ticker = normalise(ticker)
-        try:
-            prices.find(ticker)
-        except prices.PriceError:
-            # download() prints its own line, whether it fails or not.
-            folder = prices.directories()[0]
-            folder.mkdir(parents=True, exist_ok=True)
-            if code := download([ticker], folder):
+        stocks = list(dict.fromkeys([ticker, *peers(root)]))
+        if arguments.fresh or ticker not in prices.tickers():
+            wanted = stocks if arguments.fresh else [ticker]
+            if code := fetch(wanted, ticker):
                 return code
-        history = prices.load(ticker)
+        history = read(stocks)[ticker]
         prices.require_rows(history, ROWS_NEEDED, ticker)
-        sentence = study(ticker, history["Close"], root)
+        sentence = study(ticker, history, root)
     except KeyboardInterrupt:
         unchanged = f"results/{ticker}/ is as it was"
         print(f"{ticker}: stopped; {unchanged}", file=sys.stderr)
@@ -67,10 +73,56 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     return 0
 
 
-def study(ticker: str, close: pd.Series, root: Path) -> str:
+def peers(root: Path) -> list[str]:
+    """The stocks from which predictor.ipynb learns besides the one chosen."""
+    path = root / "predictor.ipynb"
+    parameters = papermill.inspect_notebook(path)
+    try:
+        return ast.literal_eval(parameters["PEERS"]["default"])
+    except (KeyError, ValueError, SyntaxError) as error:
+        raise StudyError(
+            f"{path.name}: give PEERS, in its first code cell, a list of "
+            'symbols on one line, for example ["AAPL", "IBM"]'
+        ) from error
+
+
+def fetch(stocks: list[str], ticker: str) -> int:
+    """Download some stocks; an exit code, 0 where the study can go on.
+
+    ``ticker``: the one that it cannot go on without.
+    """
+    folder = prices.directories()[0]
+    folder.mkdir(parents=True, exist_ok=True)
+    code = download(stocks, folder)  # prints a line for each
+    if code == 1 and ticker in prices.tickers():
+        print("the study goes on with what is on disk", file=sys.stderr)
+        return 0
+    return code
+
+
+def read(stocks: list[str]) -> dict[str, pd.DataFrame]:
+    """Histories of those stocks that have a CSV; prints how old each is."""
+    histories = {}
+    for name in stocks:
+        if name in prices.tickers():
+            path = prices.find(name)
+            histories[name] = prices.read_csv(path)
+            print(f"{prices.show(path)}: to {age(name, histories[name])}")
+    return histories
+
+
+def age(ticker: str, history: pd.DataFrame) -> str:
+    """The date of a history's last row, and how many sessions ago it was."""
+    count = calendars.sessions_since(ticker, history, date.today())
+    ago = {0: "the latest session", 1: "1 session ago"}
+    last = history.index[-1].date()
+    return f"{last}, {ago.get(count, f'{count:,} sessions ago')}"
+
+
+def study(ticker: str, history: pd.DataFrame, root: Path) -> str:
     """Run both notebooks and put results/TICKER/ in place.
 
-    ``close``: the closes that the notebooks read. Returns the forecast in
+    ``history``: the prices that the notebooks read. Returns the forecast in
     one sentence. Raises StudyError or OSError.
     """
     results = root / "results"
@@ -86,9 +138,9 @@ def study(ticker: str, close: pd.Series, root: Path) -> str:
             ),
         }
         forecast = read_forecast(new / "forecast.csv")
-        write_pages(new, ticker, close, forecast, notebooks | theory(root))
+        write_pages(new, ticker, history, forecast, notebooks | theory(root))
         replace(results / ticker, new, Path(scratch) / "old")
-    return summary(ticker, close, forecast)
+    return summary(ticker, history, forecast)
 
 
 def theory(root: Path) -> dict[str, NotebookNode]:
@@ -100,19 +152,19 @@ def theory(root: Path) -> dict[str, NotebookNode]:
 def write_pages(
     folder: Path,
     ticker: str,
-    close: pd.Series,
+    history: pd.DataFrame,
     forecast: pd.DataFrame,
     notebooks: dict[str, NotebookNode],
 ) -> None:
     """Leave index.html and a page for each executed notebook."""
     horizon, end = len(forecast), forecast["Date"].iloc[-1].date()
     facts = {
-        "Prices up to": f"{close.index[-1].date()}",
+        "Prices up to": age(ticker, history),
         "Currency": calendars.currency(ticker),
         "Horizon": f"{horizon} sessions, to {end}",
     }
     title = f"{ticker}: where may the close be in the next {horizon} sessions?"
-    sentence = summary(ticker, close, forecast)
+    sentence = summary(ticker, history, forecast)
     report.write(folder, notebooks, title, facts, f"{sentence}.")
 
 
@@ -178,9 +230,9 @@ def read_forecast(path: Path) -> pd.DataFrame:
     return forecast
 
 
-def summary(ticker: str, close: pd.Series, forecast: pd.DataFrame) -> str:
+def summary(ticker: str, history: pd.DataFrame, forecast: pd.DataFrame) -> str:
     """The next session's forecast in one line."""
-    last, next_ = close.iloc[-1], forecast.iloc[0]
+    last, next_ = history["Close"].iloc[-1], forecast.iloc[0]
     decimals = 2 if last >= 1 else 6  # a currency may cost less than a cent
     low, median, high, last = (
         f"{value:,.{decimals}f}"
@@ -189,7 +241,7 @@ def summary(ticker: str, close: pd.Series, forecast: pd.DataFrame) -> str:
     return (
         f"{ticker}: close of {next_['Date'].date()} forecast: median "
         f"{median}, 80 % between {low} and {high} (last close {last} on "
-        f"{close.index[-1].date()})"
+        f"{age(ticker, history)})"
     )
 
 

@@ -25,7 +25,7 @@ answers
 recipes.published
 recipes.rebuilt
 recipes.replays
-study forecast __main__ recipes.__main__
+cluster study forecast __main__ recipes.__main__
 ledger.days
 ledger.record ledger.scoring
 ledger.page

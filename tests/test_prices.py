@@ -264,15 +264,31 @@ def test_an_installed_copy_keeps_its_data_in_the_current_folder(tmp_path):
     assert done.stdout.strip() == str(tmp_path / "data"), done.stderr
 
 
-def test_the_users_file_is_found_before_the_snapshots(monkeypatch):
+def test_prices_are_looked_for_in_data_and_in_the_snapshot(monkeypatch):
     monkeypatch.delenv("FORECASTING_DATA")
     users, snapshot = prices.directories()
     assert (users, snapshot) == (ROOT / "data", ROOT / "data" / "snapshot")
-    mine = [d / "IBM.csv" for d in (users, snapshot)]
-    assert prices.find("IBM") == next(p for p in mine if p.is_file())
     assert prices.tickers() >= ["AAPL", "GOOG", "IBM", "MSFT"]
     with pytest.raises(PriceError, match="python scraper.py NOSUCH"):
         prices.find("NOSUCH")
+
+
+@pytest.mark.parametrize("lacks, found", [(-1, 0), (0, 0), (1, 1)])
+def test_of_two_files_the_newer_is_found(tmp_path, monkeypatch, lacks, found):
+    """The user's, unless the snapshot has sessions that it lacks."""
+    monkeypatch.delenv("FORECASTING_DATA")
+    monkeypatch.setattr(prices, "DATA", tmp_path)
+    both = tmp_path / "IBM.csv", tmp_path / "snapshot" / "IBM.csv"
+    both[1].parent.mkdir()
+    for path, rows in zip(both, [600 - lacks, 600], strict=True):
+        path.write_text(prices.to_csv(HISTORY[:rows]), "utf-8")
+    assert prices.find("IBM") == both[found]
+    both[1 - found].unlink()
+    assert prices.find("IBM") == both[found]
+    # One that cannot be read is not passed over.
+    both[1 - found].write_text("nothing", "utf-8")
+    with pytest.raises(PriceError, match="IBM.csv: no column"):
+        prices.find("IBM")
 
 
 def test_loading_says_which_file_and_up_to_when(tmp_path, monkeypatch, capsys):

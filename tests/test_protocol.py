@@ -1,6 +1,7 @@
 """The walk forward: its dates, and runs that are killed, or spread."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,9 +20,11 @@ from forecasting.baselines import EWMA, Drift
 from forecasting.market.prices import to_csv
 from forecasting.models import BASELINES
 from forecasting.protocol import fold_dates, walk_forward
+from forecasting.regressions import Linear
 from forecasting.settings import STUDY, Settings
 from forecasting.windows import fold_origins
 
+ROOT = Path(__file__).resolve().parents[1]
 TOMORROW = Settings(horizons=1)  # what is tested here needs no other day
 PATIENCE = 120  # seconds for what takes one or two
 FOUR = {name: simulate.garch_walk(800, ord(name)) for name in "ABCD"}
@@ -57,9 +60,9 @@ def until(condition):
 
 
 @contextmanager
-def started(*command, **options):
+def started(*command, path=(), **options):
     """A Python process that is gone when the block ends."""
-    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    path = os.pathsep.join([*path, str(Path(__file__).parent), *sys.path])
     environment = os.environ | {"PYTHONPATH": path}
     process = subprocess.Popen(
         [sys.executable, *command], env=environment, **options
@@ -71,14 +74,17 @@ def started(*command, **options):
         process.wait()
 
 
-def walked(models, histories, parts=None):
+def walked(models, histories, parts=None, cluster=None):
     """The verdict on the last year."""
-    return walk_forward(models, histories, 1, [0], TOMORROW, parts=parts)
+    more = {"parts": parts, "cluster": cluster}
+    return walk_forward(models, histories, 1, [0], TOMORROW, **more)
 
 
 def same(ours, theirs):
-    pd.testing.assert_frame_equal(ours.scores, theirs.scores)
-    pd.testing.assert_frame_equal(ours.summary, theirs.summary)
+    for table in ("scores", "summary"):
+        pd.testing.assert_frame_equal(
+            getattr(ours, table), getattr(theirs, table), check_exact=True
+        )
 
 
 def test_the_folds_have_one_set_of_dates_for_every_ticker():
@@ -172,48 +178,111 @@ def test_other_data_do_not_reuse_finished_fits(tmp_path):
 
 @contextmanager
 def cluster(folder):
-    """Two workers on loopback, → their client, their processes by name."""
+    """A scheduler on loopback, → its client and what starts a worker."""
     file = folder / "scheduler.json"
     where = ["--scheduler-file", str(file), "--no-dashboard"]
     with ExitStack() as stack, (folder / "log").open("w") as log:
         quiet = {"stdout": log, "stderr": log, "cwd": folder}
 
-        def start(command, *options):
+        def start(command, *options, path=()):
             module = f"distributed.cli.dask_{command}"
-            running = started("-m", module, *options, *where, **quiet)
-            return stack.enter_context(running)
+            command = ["-m", module, *options, *where]
+            return stack.enter_context(started(*command, path=path, **quiet))
+
+        def join(threads=1, path=()):
+            options = ["--no-nanny", "--local-directory", str(folder)]
+            options += ["--nthreads", str(threads)]
+            return start("worker", *options, path=path)
 
         start("scheduler", "--host", "127.0.0.1", "--port", "0")
         until(file.exists)
-        one = ["--nthreads", "1", "--no-nanny"]
-        one += ["--local-directory", str(folder), "--name"]
-        processes = {n: start("worker", *one, n) for n in ("first", "second")}
         with Client(scheduler_file=str(file)) as client:
-            client.wait_for_workers(2, timeout=PATIENCE)
-            yield client, processes
+            yield client, join
 
 
-def test_a_cluster_that_loses_a_worker_finds_what_one_machine_finds(tmp_path):
-    """It is killed in a fit, before any fit of the model is done."""
+@contextmanager
+def remotely(client, models, histories):
+    """A verdict in the making on a cluster, → where it will be found."""
     found = []
-    with cluster(tmp_path) as (client, processes):
-        address = client.scheduler.address
 
-        def remotely():
-            with workers(address):
-                models = {"Waiting": Waiting(tmp_path)}
-                found.append(walked(models, FOUR))
+    def run():
+        with workers(client.scheduler.address) as cluster:
+            found.append(walked(models, histories, cluster=cluster))
 
-        thread = threading.Thread(target=remotely)
-        thread.start()
-        pids = set(client.run(os.getpid).values())
-        until(lambda: pids == set(fitting(tmp_path)))
-        processes["first"].kill()
-        (tmp_path / "go").touch()
-        thread.join(PATIENCE)
-        assert len(client.nthreads()) == 1
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield found
+    thread.join(PATIENCE)
+
+
+def pids(client):
+    return set(client.run(os.getpid).values())
+
+
+def test_workers_come_and_go_and_the_verdict_is_that_of_one_machine(tmp_path):
+    """All are killed in a fit, and others come; bit for bit the same."""
+    models = {"Waiting": Waiting(tmp_path), "Linear": Linear(TOMORROW)}
+    with cluster(tmp_path) as (client, join):
+        first = [join(), join()]
+        client.wait_for_workers(2, timeout=PATIENCE)
+        with remotely(client, models, FOUR) as found:
+            until(lambda: pids(client) <= set(fitting(tmp_path)))
+            for process in first:
+                process.kill()
+            until(lambda: not client.nthreads())
+            join(), join()
+            until(lambda: pids(client) & set(fitting(tmp_path)))
+            (tmp_path / "go").touch()
+        late = pids(client)
+    assert late & set(fitting(tmp_path))
     (remote,) = found
-    same(remote, walked({"Waiting": Waiting(tmp_path)}, FOUR))
+    same(remote, walked(models, FOUR))
+
+
+def altered(folder):
+    """Where a copy of this package is whose code differs."""
+    shutil.copytree(ROOT / "forecasting", folder / "forecasting")
+    with (folder / "forecasting" / "losses.py").open("a") as file:
+        file.write("# not what it was\n")
+    return [str(folder)]
+
+
+def test_a_worker_that_differs_gets_no_fit(tmp_path, capsys):
+    """At the start the run is refused; who joins later is sent away."""
+    other = altered(tmp_path / "other")
+    with cluster(tmp_path) as (client, join):
+        good = join()
+        client.wait_for_workers(1, timeout=PATIENCE)
+        models = {"Waiting": Waiting(tmp_path)}
+        with remotely(client, models, FOUR) as found:
+            until(lambda: fitting(tmp_path) == [good.pid])
+            late = [join(threads=2), join(path=other)]
+            until(lambda: all(p.poll() is not None for p in late))
+            (tmp_path / "go").touch()
+        assert set(fitting(tmp_path)) == {good.pid}
+        assert len(found) == 1
+        lines = capsys.readouterr().err.splitlines()
+        lines = [line for line in lines if line.endswith("; sent away")]
+        assert sorted("2 threads" in line for line in lines) == [False, True]
+        assert sum(" has forecasting/*.py " in line for line in lines) == 1
+
+        good.kill()
+        data = ["--data", str(ROOT / "data" / "snapshot")]
+        for options, word in [
+            ({"threads": 3}, "3 threads"),
+            ({"path": other}, "*.py"),
+        ]:
+            until(lambda: not client.nthreads())
+            process = join(**options)
+            client.wait_for_workers(1, timeout=PATIENCE)
+            out = tmp_path / "verdict.csv"
+            address = client.scheduler.address
+            assert main([*data, "--dask", address, "--out", str(out)]) == 1
+            (line,) = capsys.readouterr().err.splitlines()
+            assert line.startswith(f"--dask {address}: tcp://")
+            assert word in line
+            assert process.poll() is None  # it may serve somebody else
+            process.kill()
 
 
 def test_an_absent_cluster_is_named_in_one_line(tmp_path, capsys):

@@ -30,13 +30,14 @@ def notebooks():
 def folder(notebooks, tmp_path_factory):
     """The pages of the committed notebooks, beside a made-up forecast."""
     folder = tmp_path_factory.mktemp("study")
-    close = prices.load("AAPL")["Close"]
+    history = prices.load("AAPL")
     forecast = pd.DataFrame(
-        [[close.iloc[-1]] * len(QUANTILES)] * 20, columns=list(QUANTILES)
+        [[history["Close"].iloc[-1]] * len(QUANTILES)] * 20,
+        columns=list(QUANTILES),
     )
     forecast.insert(0, "Date", pd.bdate_range("2013-03-04", periods=20))
     forecast.to_csv(folder / "forecast.csv", index=False)
-    study.write_pages(folder, "AAPL", close, forecast, notebooks)
+    study.write_pages(folder, "AAPL", history, forecast, notebooks)
     return folder
 
 

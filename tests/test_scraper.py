@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import yahoo_standin as upstream
-from yahoo_standin import body, good, status
+from yahoo_standin import body, good, others, status
 
 import scraper
 from forecasting.market import prices
 from forecasting.market.calendars import calendar
 from forecasting.market.files import write
 from forecasting.market.reply import parse
-from forecasting.market.request import Refused, normalise
+from forecasting.market.request import Manners, Refused, normalise
 from forecasting.market.validate import validate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -82,7 +82,7 @@ NO_TICKERS = [
 def test_a_ticker_that_is_none_is_refused_before_any_request(yahoo, scrape):
     code, out, err = scrape(*NO_TICKERS)
     assert (code, out) == (1, "")
-    lines = err.splitlines()
+    lines = err.partition(f"{len(NO_TICKERS)} of ")[0].splitlines()
     assert len(lines) == len(NO_TICKERS)
     assert max(map(len, lines)) < 200
     with pytest.raises(Refused):
@@ -141,8 +141,8 @@ def test_one_bad_ticker_of_three_does_not_keep_the_others(scrape):
     code, out, err = scrape("AAPL", "NOSUCH", "IBM")
     assert code == 1
     assert {line.split(":")[0] for line in out.splitlines()} == {"AAPL", "IBM"}
-    assert err.startswith("NOSUCH: unknown symbol")
-    assert err.count("\n") == 1
+    (line,) = others(err)
+    assert line.startswith("NOSUCH: unknown symbol")
     for name in ["AAPL", "IBM"]:
         assert (scrape.folder / f"{name}.csv").read_bytes() == good(name)
     assert len(list(scrape.folder.iterdir())) == 2
@@ -163,6 +163,119 @@ def test_a_hundred_tickers_are_not_mixed_up(yahoo, scrape):
         assert np.allclose(saved, history, atol=2e-6)
 
 
+def many(yahoo, count):
+    """Names of tickers that the stand-in serves, all with one history."""
+    names = [f"T{i:02}" for i in range(count)]
+    for name in names:
+        history = upstream.snapshot("AAPL", 100)
+        yahoo.charts[name] = upstream.chart(name, history)
+    return names
+
+
+def listed(folder, *lines):
+    """The option that names a file of these lines."""
+    path = folder.parent / "list.txt"
+    path.write_text("\n".join(lines), "utf-8")
+    return "--list", str(path)
+
+
+def charts(yahoo):
+    """The tickers that the stand-in was asked for."""
+    paths = [path.partition("?")[0] for _, path in yahoo.asked]
+    return {p.rpartition("/")[2] for p in paths if "/chart/" in p}
+
+
+def test_a_list_is_read_line_by_line_and_joins_what_is_typed(yahoo, scrape):
+    lines = ["# two of them", "", "aapl  # apples", "\tT00\r", "AAPL"]
+    many(yahoo, 1)
+    code, out, _ = scrape("IBM", *listed(scrape.folder, *lines))
+    assert code == 0
+    assert {p.stem for p in scrape.folder.iterdir()} == {"IBM", "AAPL", "T00"}
+    assert len(yahoo.times()) == out.count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    "content, word",
+    [
+        (None, "No such file"),
+        (b"", "it has no tickers; write one a line"),
+        (b"# none\n\n", "it has no tickers; write one a line"),
+        (b"\x80\xff\n", "utf-8"),
+        (..., "directory"),
+    ],
+)
+def test_a_list_that_is_none_is_refused(yahoo, scrape, content, word):
+    path = scrape.folder / "list.txt"
+    if content is ...:
+        path.mkdir()
+    elif content is not None:
+        path.write_bytes(content)
+    code, out, err = scrape("AAPL", "--list", str(path))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"scraper.py: --list {path}: ")
+    assert word in err
+    assert yahoo.asked == []
+
+
+def test_what_fails_of_many_is_summed_up_by_its_cause(yahoo, scrape):
+    names = many(yahoo, 30)
+    for i, name in enumerate(names):
+        if i % 3 == 0:
+            del yahoo.charts[name]
+        elif i % 10 == 1:
+            yahoo.always[name] = status(503)
+        elif i % 10 == 2:
+            yahoo.faults[name] = [status(429), upstream.reset]  # these pass
+    code, out, err = scrape(*listed(scrape.folder, *names, "no ticker"))
+    assert (code, out.count("\n")) == (1, 18)
+    head, *causes = err.splitlines()[-4:]
+    assert head == "13 of 31 tickers are not saved:"
+    shown = "T00, T03, T06, T09, T12, T15, T18, T21, 2 more"
+    assert causes[0].startswith("  unknown symbol: 10 (T")
+    assert len(re.findall(r"T\d\d", causes[0])) == shown.count("T")
+    assert causes[0].endswith(", 2 more)")
+    assert causes[1].startswith("  Yahoo is failing (HTTP 503): 2 (T")
+    assert causes[2].startswith("  not a Yahoo symbol")
+    assert causes[2].endswith(": 1 (no ticker)")
+
+
+def test_the_same_list_again_asks_for_the_rest(yahoo, scrape):
+    """Whatever kept it: a failure, a damaged file, a session since."""
+    names = many(yahoo, 12)
+    last = upstream.snapshot("AAPL", 100).index[-1].date()
+    typed = *listed(scrape.folder, *names), "--end", str(last + timedelta(1))
+    yahoo.always["T03"] = status(404)
+    assert scrape(*typed)[0] == 1
+    (scrape.folder / "T05.csv").write_bytes(good(rows=100)[:-9])
+    (scrape.folder / "T07.csv").write_bytes(good(rows=99))
+    del yahoo.always["T03"]
+    yahoo.asked.clear()
+    code, out, _ = scrape(*typed)
+    assert code == 0
+    assert charts(yahoo) == {"T03", "T05", "T07"}
+    assert out.count(f"holds its last closed session, {last}") == 9
+    for name in names:
+        file = scrape.folder / f"{name}.csv"
+        assert file.read_bytes() == good(rows=100)
+    yahoo.asked.clear()
+    assert scrape("T00", "--end", str(last + timedelta(1)))[0] == 0
+    assert len(yahoo.times()) == 1  # one that is named is asked
+
+
+def test_who_is_refused_by_yahoo_stops_asking(yahoo, scrape):
+    scrape.manners = Manners(pace=0.005, pause=0.01)
+    names = many(yahoo, 60)
+    for name in names[5:]:
+        yahoo.always[name] = status(429)
+    code, out, err = scrape(*listed(scrape.folder, *names))
+    assert (code, out.count("\n")) == (1, 5)
+    assert err.splitlines()[-1] == (
+        "stopped after 12 failures in a row: 5 of 60 tickers are saved; "
+        "run the same command again for the rest"
+    )
+    assert len(charts(yahoo)) < 45
+
+
 @posix
 def test_on_a_terminal_several_tickers_show_a_bar(yahoo, tmp_path):
     import termios
@@ -178,10 +291,7 @@ def test_on_a_terminal_several_tickers_show_a_bar(yahoo, tmp_path):
 
 @posix
 def test_ctrl_c_keeps_what_is_finished(yahoo, tmp_path):
-    names = [f"T{i:02}" for i in range(100)]
-    for name in names:
-        history = upstream.snapshot("AAPL", 100)
-        yahoo.charts[name] = upstream.chart(name, history)
+    names = many(yahoo, 100)
     yahoo.latency = 0.1
     run = command(yahoo, tmp_path, *names)
     while len(list(tmp_path.glob("*.csv"))) < 20:
@@ -189,8 +299,9 @@ def test_ctrl_c_keeps_what_is_finished(yahoo, tmp_path):
         time.sleep(0.01)
     run.send_signal(signal.SIGINT)
     _, err = run.communicate()
-    assert (run.returncode, err.count("\n")) == (130, 1)
-    assert re.match(r"interrupted: \d+ of 100 tickers are saved; run", err)
+    (line,) = others(err)
+    assert run.returncode == 130
+    assert re.match(r"interrupted: \d+ of 100 tickers are saved; run", line)
     files = list(tmp_path.iterdir())
     assert 20 <= len(files) < 100
     assert all(f.read_bytes() == good(rows=100) for f in files)
@@ -199,14 +310,12 @@ def test_ctrl_c_keeps_what_is_finished(yahoo, tmp_path):
 STUDY = """
 import sys
 sys.path.insert(0, "tests")
-from pathlib import Path
 from yahoo_standin import StandIn
 from yfinance.data import YfData
 from forecasting import study
 
-port, folder = sys.argv[1:]
-YfData()._session = StandIn(int(port))
-sys.exit(study.main(["AAPL"], Path(folder)))
+YfData()._session = StandIn(int(sys.argv[1]))
+sys.exit(study.main(["AAPL"]))
 """
 
 
@@ -220,7 +329,7 @@ def test_ctrl_c_does_not_wait_for_a_request_that_hangs(
     if program == "scraper":
         run = command(yahoo, tmp_path, "AAPL")
     else:
-        run = process("-c", STUDY, yahoo.port, tmp_path)
+        run = process("-c", STUDY, yahoo.port)
     while not yahoo.times():
         assert run.poll() is None
         time.sleep(0.01)
@@ -409,7 +518,7 @@ def test_warnings_as_errors_change_nothing(yahoo, tmp_path):
     run = command(yahoo, tmp_path, *names, python=["-W", "error"])
     out, err = run.communicate()
     assert (run.returncode, out.count("\n")) == (1, 2)
-    first_words = [line.split()[0] for line in err.splitlines()]
+    first_words = [line.split()[0] for line in others(err)]
     assert sorted(first_words) == ["IBM:", "NOSUCH:"]
 
 

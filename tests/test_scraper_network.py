@@ -14,7 +14,7 @@ from forecasting.market.request import Manners
 
 def test_a_good_reply_is_saved_adjusted_and_to_the_byte(scrape):
     line = f"AAPL: 500 rows, 2000-03-01 to 2002-02-28, {scrape.csv}\n"
-    assert scrape("AAPL") == (0, line, "")
+    assert scrape("AAPL", "--end", "2002-03-01") == (0, line, "")
     assert scrape.csv.read_bytes() == good()
 
 

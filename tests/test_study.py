@@ -8,15 +8,21 @@ import time
 from base64 import b64encode
 from pathlib import Path
 
+import exchange_calendars
 import nbformat
+import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from yahoo_standin import Yahoo
+from yahoo_standin import Yahoo, status
 from yfinance.data import YfData
 
 from forecasting import study
 from forecasting.market import prices
 
+pytestmark = pytest.mark.filterwarnings(
+    # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
+    "ignore::pandas.errors.Pandas4Warning"
+)
 ROOT = Path(__file__).resolve().parents[1]
 SNAPSHOT = ROOT / "data" / "snapshot"
 
@@ -45,7 +51,8 @@ def write(path, parameters, source):
         new_markdown_cell("## Where does it close?"),
         new_code_cell(source),
     ]
-    metadata = {"language_info": {"name": "python"}}
+    kernel = {"name": "python3", "display_name": "Python 3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     nbformat.write(new_notebook(cells=cells, metadata=metadata), path)
 
 
@@ -60,7 +67,14 @@ def root(tmp_path):
 
 
 def predictor(root, source):
-    write(root / "predictor.ipynb", 'TICKER = "IBM"\nRESULTS = ""', source)
+    parameters = 'TICKER = "IBM"\nPEERS = ["AAPL", "IBM"]  # two\nRESULTS = ""'
+    write(root / "predictor.ipynb", parameters, source)
+
+
+def sessions_ago(day):
+    """Sessions of New York from a day to today, by its calendar."""
+    calendar = exchange_calendars.get_calendar("XNYS", start=day)
+    return (calendar.sessions <= pd.Timestamp.today()).sum() - 1
 
 
 def files(root):
@@ -99,10 +113,14 @@ def test_a_study_replaces_the_older_one_as_a_whole(root, capsys):
     close = prices.read_csv(SNAPSHOT / "AAPL.csv")["Close"].iloc[-1]
     out, err = capsys.readouterr()
     assert not err
+    age = f"2013-03-01, {sessions_ago('2013-03-01'):,} sessions ago"
+    for name in ["AAPL", "IBM"]:
+        assert f"data/snapshot/{name}.csv: to {age}\n" in out
+    assert f"<dt>Prices up to</dt><dd>{age}</dd>" in html
     sentence = (
         f"AAPL: close of 2013-03-04 forecast: median {close:.2f}, 80 % "
         f"between {close * 0.96:.2f} and {close * 1.04:.2f} "
-        f"(last close {close:.2f} on 2013-03-01)"
+        f"(last close {close:.2f} on {age})"
     )
     assert out.splitlines()[-1] == f"{sentence}; see results/AAPL/index.html"
     assert sentence in html
@@ -208,6 +226,50 @@ def test_a_ticker_without_csv_is_scraped_first(root, yahoo, capsys):
     assert len(scraped) == study.ROWS_NEEDED
     assert "IBM/forecast.csv" in files(root)
     assert "IBM: close of" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_a_fresh_study_downloads_the_stock_and_its_peers(root, yahoo, capsys):
+    assert study.main(["AAPL", "--fresh"], root) == 0
+    assert {path.stem for path in (root / "data").iterdir()} == {"AAPL", "IBM"}
+    asked = len(yahoo.times())
+    assert study.main(["AAPL"], root) == 0  # nothing, now that it is there
+    assert len(yahoo.times()) == asked == 2
+
+
+def test_a_fresh_study_goes_on_with_what_is_on_disk(root, yahoo, capsys):
+    """A peer fails, then the stock itself: each with the date it has."""
+    old = (SNAPSHOT / "IBM.csv").read_text("utf-8")
+    folder = root / "data"
+    folder.mkdir()
+    (folder / "IBM.csv").write_text(rows(old, 700), "utf-8")
+    last = prices.read_csv(folder / "IBM.csv").index[-1].date()
+    for failing, chosen in [("IBM", "AAPL"), ("IBM", "IBM")]:
+        yahoo.always[failing] = status(404)
+        assert study.main([chosen, "--fresh"], root) == 0
+        out, err = capsys.readouterr()
+        assert f"IBM.csv: to {last}, {sessions_ago(last):,} sessions" in out
+        assert "IBM: unknown symbol" in err
+        assert err.endswith("the study goes on with what is on disk\n")
+
+
+def test_the_newest_prices_are_from_today(monkeypatch):
+    """Or from the session before, on a day with one."""
+    history = prices.read_csv(SNAPSHOT / "AAPL.csv")
+    calendar = exchange_calendars.get_calendar("XNYS")
+    past = calendar.sessions[calendar.sessions <= pd.Timestamp.today()]
+    for end, words in [(None, "the latest session"), (-1, "1 session ago")]:
+        history.index = past[:end][-len(history) :]
+        assert (
+            study.age("AAPL", history) == f"{past[:end][-1].date()}, {words}"
+        )
+
+
+def test_peers_that_are_no_list_are_refused_in_one_line(root, capsys):
+    write(root / "predictor.ipynb", "PEERS = {*TICKERS}", "")
+    assert study.main(["AAPL"], root) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("AAPL: predictor.ipynb: give PEERS")
+    assert files(root) == ["AAPL/old.txt"]
 
 
 def test_an_unknown_ticker_is_one_line(root, yahoo, capsys):

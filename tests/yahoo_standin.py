@@ -8,6 +8,7 @@ sends every host there: chart, cookie and crumb alike.
 """
 
 import json
+import re
 import socket
 import struct
 import sys
@@ -31,6 +32,7 @@ from forecasting.market.request import Manners
 
 SNAPSHOT = Path(__file__).resolve().parents[1] / "data" / "snapshot"
 HOURS = "09:30", "16:00"  # of a session in New York
+ENDED = r": last session (\S+), [\d,]+ days ago: delisted, or cut short\?"
 EXCHANGES = {"AAPL": "NMS", "IBM": "NYQ"}
 
 
@@ -256,6 +258,11 @@ def good(symbol: str = "AAPL", rows: int = 500) -> bytes:
     return prices.to_csv(snapshot(symbol, rows)).encode()
 
 
+def others(err: str) -> list[str]:
+    """Lines of stderr, but for what each history of years ago is told."""
+    return [x for x in err.splitlines() if not re.search(ENDED, x)]
+
+
 @dataclass
 class Scrape:
     """The command line against a stand-in: exit code, stdout, stderr."""
@@ -286,7 +293,10 @@ class Scrape:
         assert code == 0, err
         assert out.startswith(f"AAPL: {len(history)} rows, ")
         assert all(word in err for word in words), err
-        assert words or not err
+        assert words or not others(err)
+        if "--end" not in arguments:
+            (last,) = re.findall(ENDED, err)
+            assert last == str(history.index[-1].date())
         assert self.csv.read_bytes() == prices.to_csv(history).encode()
 
     def refuses(self, *words: str, arguments=(), session=None) -> None:

@@ -214,13 +214,24 @@ def due(days: pd.DatetimeIndex, code: str) -> tuple[str, pd.DatetimeIndex]:
     return name, sessions[(sessions >= days[0]) & (sessions <= days[-1])]
 
 
-CALENDAR_LOCK = threading.Lock()
+def last_closed(
+    ticker: str, now: pd.Timestamp, end: datetime.date | None = None
+) -> pd.Timestamp | None:
+    """The last session of a ticker's exchange that is over.
+
+    ``now``: with a time zone; ``end``: the session lies before it. None
+    where the calendar is not known.
+    """
+    closes = _closes(exchange_of(ticker).calendar)
+    over = closes.index[closes <= now]
+    if end:
+        over = over[over < pd.Timestamp(end)]
+    return over[-1] if len(over) else None
 
 
 def calendar(name: str) -> pd.DatetimeIndex:
     """Every session of an exchange, as far as known; none for ""."""
-    known = _calendar(name)
-    return pd.DatetimeIndex([]) if known is None else known.sessions
+    return _closes(name).index
 
 
 def close_of(ticker: str, day: pd.Timestamp) -> pd.Timestamp:
@@ -229,27 +240,29 @@ def close_of(ticker: str, day: pd.Timestamp) -> pd.Timestamp:
     Where the exchange, or this session of it, is not known: the first
     moment of that day. No session of it is over then, anywhere.
     """
-    known = _calendar(exchange_of(ticker).calendar)
-    if known is None or day not in known.sessions:
-        return day.tz_localize("UTC")
-    return known.session_close(day)
+    closes = _closes(exchange_of(ticker).calendar)
+    return closes[day] if day in closes.index else day.tz_localize("UTC")
 
 
-def _calendar(name: str) -> exchange_calendars.ExchangeCalendar | None:
+CALENDAR_LOCK = threading.Lock()
+
+
+def _closes(name: str) -> pd.Series:
+    """When each session of an exchange ends, in UTC."""
     # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
     with CALENDAR_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _load(name)
+        return _read_closes(name)
 
 
 @functools.cache
-def _load(name: str) -> exchange_calendars.ExchangeCalendar | None:
+def _read_closes(name: str) -> pd.Series:
     # Not all reach back to 1960; most do for 20 years, the default. That of
     # Tel Aviv breaks under pandas 3 unless it starts after its change of
     # week; that of Athens always, and is not in the table.
     for start in ["1960", None, "2026-01-05"] if name else []:
         try:
-            return exchange_calendars.get_calendar(name, start=start)
+            return exchange_calendars.get_calendar(name, start=start).closes
         except ValueError:
             continue
-    return None
+    return pd.Series([], pd.DatetimeIndex([]), "datetime64[ns, UTC]")

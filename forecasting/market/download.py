@@ -9,14 +9,16 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
+import pandas as pd
 import tenacity
 import yfinance
 from curl_cffi.requests import Session
 from tqdm import tqdm
 
-from forecasting.market import prices
+from forecasting.market import calendars, prices
 from forecasting.market.files import previous, save
 from forecasting.market.reply import Reply, parse
 from forecasting.market.request import (
@@ -32,6 +34,9 @@ from forecasting.market.validate import validate
 from forecasting.market.yahoo import Guard, fetch
 
 LAST_WRITE = 0.5  # seconds that Ctrl-C leaves to what is being written
+MANY = 10  # tickers whose failures are summed up at the end ...
+SHOWN = 8  # ... with so many names for one cause
+HOPELESS = 12  # tickers in a row that Yahoo fails: the rest are not asked
 
 
 def download(
@@ -45,7 +50,8 @@ def download(
     """Save `folder/TICKER.csv` for each ticker; an exit code.
 
     0: all are saved; 1: one is not, and a line on stderr says why; 130:
-    Ctrl-C, after which the requests under way are left to themselves.
+    Ctrl-C, after which the requests under way are left to themselves. Where
+    many are asked, stderr ends with what failed, a line for each cause.
     `session`: a curl_cffi session to use in place of yfinance's own.
     """
     # yfinance's caches on disk may be locked or corrupt; ours is to have none.
@@ -53,14 +59,15 @@ def download(
     if not verbose:
         for name in ["yfinance", "bs4"]:
             logging.getLogger(name).setLevel(logging.CRITICAL)
-    wanted, failed, saved = [], 0, 0
+    paths, failed = {}, {}
     for ticker in tickers:
         try:
-            wanted.append(normalise(ticker))
+            name = normalise(ticker)
+            paths[name] = folder / f"{name}.csv"
         except Refused as error:
-            failed += 1
-            say(f"{brief(ticker, 24) or repr(ticker)}: {error}")
-    paths = {ticker: folder / f"{ticker}.csv" for ticker in wanted}
+            name = brief(ticker, 24) or repr(ticker)
+            failed[name] = error
+            say(f"{name}: {error}")
     guard, request = Guard(session, manners), request or Request()
 
     def work(ticker: str) -> list[str]:
@@ -74,30 +81,40 @@ def download(
         leave=False,
         disable=True if len(paths) < 2 else None,  # None: only on a terminal
     )
+    saved, in_a_row, stopped = 0, 0, ""
     try:
         for ticker, result in bar:
-            if isinstance(result, Exception):
-                failed += 1
-                if verbose:
-                    say("".join(traceback.format_exception(result)).rstrip())
-                say(f"{ticker}: {explain(ticker, result, paths[ticker])}")
+            if not isinstance(result, Exception):
+                saved, in_a_row = saved + 1, 0
+                summary, *notes = result
+                for note in notes:
+                    say(f"{ticker}: {note}")
+                tqdm.write(f"{ticker}: {summary}")
                 continue
-            saved += 1
-            summary, *notes = result
-            for note in notes:
-                say(f"{ticker}: {note}")
-            tqdm.write(f"{ticker}: {summary}")
+            failed[ticker] = result
+            if verbose:
+                say("".join(traceback.format_exception(result)).rstrip())
+            say(f"{ticker}: {explain(ticker, result, paths[ticker])}")
+            passing = isinstance(result.__cause__, Faulty)
+            in_a_row = in_a_row + 1 if passing else 0
+            if in_a_row == HOPELESS:  # to go on would not be polite
+                stopped = f"stopped after {HOPELESS} failures in a row"
+                break
     except KeyboardInterrupt:
+        stopped = "interrupted"
+    if stopped:
         guard.stopped.set()
         end = time.monotonic() + LAST_WRITE
         for thread in threads:
             thread.join(max(0, end - time.monotonic()))
+    if failed and len(tickers) > MANY:
+        sum_up(failed, len(tickers))
+    if stopped:
         say(
-            f"interrupted: {saved} of {len(paths)} tickers are saved; "
+            f"{stopped}: {saved} of {len(paths)} tickers are saved; "
             "run the same command again for the rest"
         )
-        return 130
-    return 1 if failed else 0
+    return 130 if stopped == "interrupted" else 1 if failed else 0
 
 
 def update(
@@ -107,6 +124,8 @@ def update(
     if path.is_dir():
         raise Refused(f"{path} is a directory; move it away")
     start, end = request.start, request.end
+    if request.resume and (day := holds(path, ticker, end)):
+        return [f"{path} holds its last closed session, {day.date()}"]
     reply = ask(ticker, request, guard)  # fetch and parse
     checked = validate(reply, start, end, request.live_bar)
     prices.check(checked.history, ticker)
@@ -120,6 +139,15 @@ def update(
     if not written:
         summary += ", unchanged"
     return [summary, *checked.report()]
+
+
+def holds(path: Path, ticker: str, end: date | None) -> pd.Timestamp | None:
+    """The last closed session before `end`, where a sound CSV has it."""
+    last = calendars.last_closed(ticker, pd.Timestamp.now("UTC"), end)
+    history, _ = previous(path)
+    if history is None or last is None or history.index[-1] < last:
+        return None
+    return last
 
 
 def ask(ticker: str, request: Request, guard: Guard) -> Reply:
@@ -202,6 +230,20 @@ def side_by_side(
 def say(line: str) -> None:
     """One line on stderr, clear of the progress bar."""
     tqdm.write(line, file=sys.stderr)
+
+
+def sum_up(failed: dict[str, Exception], total: int) -> None:
+    """What failed of many tickers: a line for each cause, commonest first."""
+    causes: dict[str, list[str]] = {}
+    for ticker, error in failed.items():
+        cause = str(getattr(error, "strerror", None) or error)
+        cause = cause.removeprefix(f"{ticker}: ").partition(";")[0]
+        causes.setdefault(brief(cause), []).append(ticker)
+    say(f"{len(failed)} of {total} tickers are not saved:")
+    for cause, names in sorted(causes.items(), key=lambda c: -len(c[1])):
+        more = len(names) - SHOWN
+        shown = ", ".join(names[:SHOWN]) + (f", {more} more" * (more > 0))
+        say(f"  {cause}: {len(names)} ({shown})")
 
 
 def explain(ticker: str, error: Exception, path: Path) -> str:

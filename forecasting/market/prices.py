@@ -42,15 +42,21 @@ def tickers() -> list[str]:
 
 
 def find(ticker: str) -> Path:
-    """Path of a ticker's CSV; PriceError where there is none."""
-    for directory in directories():
-        path = directory / f"{ticker}.csv"
-        if path.is_file():
-            return path
-    raise PriceError(
-        f"{ticker}: no CSV in {' or '.join(map(_show, directories()))}; "
-        f"download it with: python scraper.py {ticker}"
-    )
+    """Path of a ticker's CSV; PriceError where there is none.
+
+    Where there are two, the one whose prices are newer; of two that end on
+    the same day, that of ``data/``.
+    """
+    paths = [directory / f"{ticker}.csv" for directory in directories()]
+    paths = [path for path in paths if path.is_file()]
+    if not paths:
+        raise PriceError(
+            f"{ticker}: no CSV in {' or '.join(map(show, directories()))}; "
+            f"download it with: python scraper.py {ticker}"
+        )
+    if len(paths) == 1:
+        return paths[0]
+    return max(paths, key=lambda path: read_csv(path).index[-1])
 
 
 def load(ticker: str) -> pd.DataFrame:
@@ -58,7 +64,7 @@ def load(ticker: str) -> pd.DataFrame:
     path = find(ticker)
     prices = read_csv(path)
     first, last = prices.index[0].date(), prices.index[-1].date()
-    print(f"{_show(path)}: {len(prices):,} sessions, {first} to {last}")
+    print(f"{show(path)}: {len(prices):,} sessions, {first} to {last}")
     return prices
 
 
@@ -87,7 +93,7 @@ def load_directory(
 def read_csv(path: Path) -> pd.DataFrame:
     """Read and check one CSV; PriceError names the file and the fault."""
     path = Path(path)
-    where = _show(path)
+    where = show(path)
     try:
         prices = pd.read_csv(path)
     except (OSError, ValueError) as error:
@@ -169,7 +175,7 @@ def _price(price: float) -> str:
     return f"0.{decimals.ljust(DECIMALS, '0')}"
 
 
-def _show(path: Path) -> str:
+def show(path: Path) -> str:
     """A path as the reader knows it: relative to the repository."""
     path = Path(path)
     root = DATA.parent

@@ -30,7 +30,8 @@ class Request:
 
     `start` is included, `end` excluded, None: all there is. `timeout`:
     seconds for one ticker, all tries together. `force`: save what is
-    doubted. `live_bar`: keep the bar of a session in progress.
+    doubted. `live_bar`: keep the bar of a session in progress. `resume`: do
+    not ask for what holds its last closed session already.
     """
 
     start: date | None = None
@@ -38,6 +39,7 @@ class Request:
     timeout: float = 60.0
     force: bool = False
     live_bar: bool = False
+    resume: bool = False
 
     def check(self) -> None:
         """Refuse a range in which no session can lie."""

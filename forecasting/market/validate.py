@@ -18,6 +18,7 @@ from forecasting.market.request import Refused
 MAX_LOST = 0.01  # share of rows or sessions that may be missing ...
 FEW = 5  # ... though this many always may
 MAX_HOLE = 10  # sessions in a row that may be missing
+MAX_SILENCE = 14  # days after the last session: longer than holidays
 MAX_JUMP = 8.0  # from one close to the next, up or down
 CLOSED = "the exchange was closed"
 IN_PROGRESS = "the session is still in progress"
@@ -86,6 +87,7 @@ def validate(
         checked.doubts.append(f"it starts on {first}, not on {start} as asked")
     checked.doubts += series_faults(used, reply.splits)
     check_gaps(checked, reply.exchange)
+    check_end(checked, reply.today, end)
     return checked
 
 
@@ -188,4 +190,16 @@ def check_gaps(checked: Checked, code: str) -> None:
         checked.doubts.append(
             f"{len(missing)} of {len(sessions)} sessions of {name} are "
             f"missing, up to {hole} in a row"
+        )
+
+
+def check_end(checked: Checked, today: pd.Timestamp, end: date | None) -> None:
+    """Point out a history that ends long before today, or before `end`."""
+    last, until, when = checked.history.index[-1], today, "ago"
+    if end and pd.Timestamp(end) < today:
+        until, when = pd.Timestamp(end), "before --end"
+    if (days := (until - last).days) > MAX_SILENCE:
+        checked.notes.append(
+            f"last session {last.date()}, {days:,} days {when}: delisted, or "
+            "cut short?"
         )

@@ -19,6 +19,7 @@ PAGES = {  # where a part's table stands
     "training": PAGE,
     "windows": PAGE,
     "growth": PAGE,
+    "scraping": PAGE,
     "skill": PAGE,
     "choices": HERE.parents[1] / "results" / "README.md",
     "elsewhere": HERE.parents[1] / "results" / "README.md",
