@@ -197,9 +197,7 @@ def forecasts(
             )
         if not set(group) & set(learning):
             continue
-        last = max(p.index[-1] for p in learning.values())
-        old = [t for t, p in learning.items() if last - p.index[-1] > QUARTER]
-        if old:
+        if old := ended(learning):
             print(f"{', '.join(old)}: no new prices, learnt from as they were")
         try:
             kept = obtain(
@@ -231,6 +229,12 @@ def together(histories: dict[str, pd.DataFrame]) -> list[list[str]]:
         else:
             groups.append([ticker])
     return groups
+
+
+def ended(histories: dict[str, pd.DataFrame]) -> list[str]:
+    """Tickers whose prices end more than a quarter before the newest."""
+    last = max(prices.index[-1] for prices in histories.values())
+    return [t for t, p in histories.items() if last - p.index[-1] > QUARTER]
 
 
 def outlook(

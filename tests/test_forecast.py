@@ -225,6 +225,7 @@ def test_one_fit_serves_those_that_end_in_the_same_quarter():
     old, late, new = walk[:200], walk[:290], walk
     histories = {"NEW": new, "OLD": old, "LATE": late}
     assert forecast.together(histories) == [["OLD"], ["LATE", "NEW"]]
+    assert forecast.ended(histories) == ["OLD"]
 
 
 def test_too_short_a_history_is_one_line(tmp_path, capsys):
