@@ -149,14 +149,13 @@ def gather(tickers: list[str]) -> dict[str, pd.DataFrame]:
                 warn(str(error))
             continue
         try:
-            history = prices.read_csv(path)
+            if ticker in tickers:
+                histories[ticker] = prices.load(ticker)  # says which file
+                age(ticker, histories[ticker], today)
+            else:
+                histories[ticker] = prices.read_csv(path)
         except prices.PriceError as error:
             warn(str(error))
-            continue
-        histories[ticker] = history
-        if ticker in tickers:
-            missed = calendars.sessions_since(ticker, history, today)
-            print(f"{ticker}: {age(history, missed)}")
     return histories
 
 
@@ -169,11 +168,12 @@ def lacks(ticker: str, today: date) -> bool:
     return calendars.sessions_since(ticker, history, today) > 0
 
 
-def age(history: pd.DataFrame, missed: int) -> str:
-    """To which session prices go, and how many there were since."""
-    since = {0: "", 1: ", 1 session ago"}
-    ago = since.get(missed, f", {missed:,} sessions ago")
-    return f"prices up to {history.index[-1].date()}{ago}"
+def age(ticker: str, history: pd.DataFrame, today: date) -> None:
+    """Say how old prices are, in sessions, if they are not the newest."""
+    missed = calendars.sessions_since(ticker, history, today)
+    if missed:
+        sessions = "1 session" if missed == 1 else f"{missed:,} sessions"
+        print(f"{ticker}: the last of them was {sessions} ago")
 
 
 def forecasts(
@@ -197,9 +197,7 @@ def forecasts(
             )
         if not set(group) & set(learning):
             continue
-        last = max(p.index[-1] for p in learning.values())
-        old = [t for t, p in learning.items() if last - p.index[-1] > QUARTER]
-        if old:
+        if old := ended(learning):
             print(f"{', '.join(old)}: no new prices, learnt from as they were")
         try:
             kept = obtain(
@@ -231,6 +229,12 @@ def together(histories: dict[str, pd.DataFrame]) -> list[list[str]]:
         else:
             groups.append([ticker])
     return groups
+
+
+def ended(histories: dict[str, pd.DataFrame]) -> list[str]:
+    """Tickers whose prices end more than a quarter before the newest."""
+    last = max(prices.index[-1] for prices in histories.values())
+    return [t for t, p in histories.items() if last - p.index[-1] > QUARTER]
 
 
 def outlook(

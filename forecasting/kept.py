@@ -128,8 +128,8 @@ def obtain(
     # The networks last: what was quick is kept if they are interrupted.
     quick = [name for name in missing if name in BASELINES]
     slow = [name for name in missing if name not in BASELINES]
+    last = max(prices.index[-1] for prices in histories.values())
     for group in filter(None, (quick, slow)):
-        last = max(prices.index[-1] for prices in histories.values())
         say(
             f"{', '.join(group)}: learning from {_list(histories)} "
             f"up to {last.date()}"

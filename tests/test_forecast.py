@@ -108,7 +108,8 @@ def test_it_says_how_old_the_prices_are(first):
     history = upstream.snapshot("AAPL", 500)
     missed = calendars.sessions_since("AAPL", history, date.today())
     last = history.index[-1].date()
-    assert f"AAPL: prices up to {last}, {missed:,} sessions ago" in out
+    said = f"to {last}\nAAPL: the last of them was {missed:,} sessions ago"
+    assert said in out
 
 
 def main(root, *arguments):
@@ -201,7 +202,9 @@ def test_the_frozen_prices_are_never_downloaded(monkeypatch, capsys):
     out, err = capsys.readouterr()
     assert err.startswith("NOSUCH: no CSV in data/snapshot")
     assert err.count("\n") == 1
-    assert out.startswith("AAPL: prices up to 2013-03-01, ")
+    file, age = out.splitlines()
+    assert file.endswith("AAPL.csv: 3,270 sessions, 2000-03-01 to 2013-03-01")
+    assert age.startswith("AAPL: the last of them was ")
 
 
 def test_a_history_with_every_session_is_not_asked_for(tmp_path, monkeypatch):
@@ -222,6 +225,7 @@ def test_one_fit_serves_those_that_end_in_the_same_quarter():
     old, late, new = walk[:200], walk[:290], walk
     histories = {"NEW": new, "OLD": old, "LATE": late}
     assert forecast.together(histories) == [["OLD"], ["LATE", "NEW"]]
+    assert forecast.ended(histories) == ["OLD"]
 
 
 def test_too_short_a_history_is_one_line(tmp_path, capsys):

@@ -164,7 +164,8 @@ def names(node):
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
-def test_a_ticker_is_no_command(tmp_path):
+@pytest.mark.parametrize("target", ["study", "forecast"])
+def test_a_ticker_is_no_command(tmp_path, target):
     """The shell never reads it; the program refuses it."""
     ready = tmp_path / ".venv" / "ready"
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
@@ -175,7 +176,7 @@ def test_a_ticker_is_no_command(tmp_path):
         shutil.copy(ROOT / file, tmp_path)
     ready.touch()
     done = subprocess.run(
-        ["make", "study", "TICKER=x'; touch pwned; '\"; touch pwned"],
+        ["make", target, "TICKER=x'; touch pwned; '\"; touch pwned"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
