@@ -149,13 +149,13 @@ def gather(tickers: list[str]) -> dict[str, pd.DataFrame]:
                 warn(str(error))
             continue
         try:
-            if ticker in tickers:
-                histories[ticker] = prices.load(ticker)  # says which file
-                age(ticker, histories[ticker], today)
-            else:
-                histories[ticker] = prices.read_csv(path)
+            histories[ticker] = prices.read_csv(path)
         except prices.PriceError as error:
             warn(str(error))
+            continue
+        if ticker in tickers:
+            old = calendars.age(ticker, histories[ticker], today)
+            print(f"{prices.show(path)}: to {old}")
     return histories
 
 
@@ -166,14 +166,6 @@ def lacks(ticker: str, today: date) -> bool:
     except prices.PriceError:
         return True
     return calendars.sessions_since(ticker, history, today) > 0
-
-
-def age(ticker: str, history: pd.DataFrame, today: date) -> None:
-    """Say how old prices are, in sessions, if they are not the newest."""
-    missed = calendars.sessions_since(ticker, history, today)
-    if missed:
-        sessions = "1 session" if missed == 1 else f"{missed:,} sessions"
-        print(f"{ticker}: the last of them was {sessions} ago")
 
 
 def forecasts(

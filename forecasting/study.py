@@ -107,16 +107,9 @@ def read(stocks: list[str]) -> dict[str, pd.DataFrame]:
         if name in prices.tickers():
             path = prices.find(name)
             histories[name] = prices.read_csv(path)
-            print(f"{prices.show(path)}: to {age(name, histories[name])}")
+            old = calendars.age(name, histories[name], date.today())
+            print(f"{prices.show(path)}: to {old}")
     return histories
-
-
-def age(ticker: str, history: pd.DataFrame) -> str:
-    """The date of a history's last row, and how many sessions ago it was."""
-    count = calendars.sessions_since(ticker, history, date.today())
-    ago = {0: "the latest session", 1: "1 session ago"}
-    last = history.index[-1].date()
-    return f"{last}, {ago.get(count, f'{count:,} sessions ago')}"
 
 
 def study(ticker: str, history: pd.DataFrame, root: Path) -> str:
@@ -159,7 +152,7 @@ def write_pages(
     """Leave index.html and a page for each executed notebook."""
     horizon, end = len(forecast), forecast["Date"].iloc[-1].date()
     facts = {
-        "Prices up to": age(ticker, history),
+        "Prices up to": calendars.age(ticker, history, date.today()),
         "Currency": calendars.currency(ticker),
         "Horizon": f"{horizon} sessions, to {end}",
     }
@@ -241,7 +234,7 @@ def summary(ticker: str, history: pd.DataFrame, forecast: pd.DataFrame) -> str:
     return (
         f"{ticker}: close of {next_['Date'].date()} forecast: median "
         f"{median}, 80 % between {low} and {high} (last close {last} on "
-        f"{age(ticker, history)})"
+        f"{calendars.age(ticker, history, date.today())})"
     )
 
 

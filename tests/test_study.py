@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
+from datetime import date
 from pathlib import Path
 
 import exchange_calendars
@@ -17,7 +18,7 @@ from yahoo_standin import Yahoo, status
 from yfinance.data import YfData
 
 from forecasting import study
-from forecasting.market import prices
+from forecasting.market import calendars, prices
 
 pytestmark = pytest.mark.filterwarnings(
     # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
@@ -259,9 +260,8 @@ def test_the_newest_prices_are_from_today(monkeypatch):
     past = calendar.sessions[calendar.sessions <= pd.Timestamp.today()]
     for end, words in [(None, "the latest session"), (-1, "1 session ago")]:
         history.index = past[:end][-len(history) :]
-        assert (
-            study.age("AAPL", history) == f"{past[:end][-1].date()}, {words}"
-        )
+        age = calendars.age("AAPL", history, date.today())
+        assert age == f"{past[:end][-1].date()}, {words}"
 
 
 def test_peers_that_are_no_list_are_refused_in_one_line(root, capsys):

@@ -180,6 +180,14 @@ def sessions_since(
     return int((next_sessions(ticker, history, days) <= today).sum())
 
 
+def age(ticker: str, history: pd.DataFrame, today: datetime.date) -> str:
+    """The date of a history's last row, and how many sessions ago it was."""
+    count = sessions_since(ticker, history, today)
+    ago = {0: "the latest session", 1: "1 session ago"}
+    last = history.index[-1].date()
+    return f"{last}, {ago.get(count, f'{count:,} sessions ago')}"
+
+
 def weekdays(days: pd.DatetimeIndex) -> str:
     """Days of the week with sessions in the last year: "1111100" is usual."""
     if len(days) < 20:  # too few to tell
