@@ -100,7 +100,8 @@ def test_what_is_no_ticker_is_one_line_and_the_others_are_served(first):
         assert sum(word in line for line in lines) == 1
     # Peers that cannot be had are no reason to fail, but are named.
     assert sum(line.startswith(("GOOG: ", "MSFT: ")) for line in lines) == 2
-    assert len(lines) == 4
+    assert sum(line.endswith("cut short?") for line in lines) == 2
+    assert len(lines) == 6
 
 
 def test_it_says_how_old_the_prices_are(first):
