@@ -201,8 +201,9 @@ def test_noisy_sums_have_fifteen_percent_wrong():
     assert (truth != y).mean() == pytest.approx(0.15, abs=0.01)
 
 
-def test_fit_seeds_starts_every_seed_afresh():
-    model = practice.network("LSTM", 3)
+@pytest.mark.parametrize("masks", [{}, {"dropout": 0.3}])
+def test_fit_seeds_starts_every_seed_afresh(masks):
+    model = practice.network("LSTM", 3, **masks)
 
     def some(rng):
         return practice_tasks.spelled_out(rng, 64)

@@ -233,7 +233,8 @@ def network(kind, units, depth=1, rate=0.02, shape=(9, 3), **options):
             h = layers.RNN(LayerNormCell(units), return_sequences=True)(h)
     model = keras.Model(x, layers.Dense(1)(h))
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(rate), loss, jit_compile=True)
+    fast = {"jit_compile": True, "steps_per_execution": 50}
+    model.compile(keras.optimizers.Adam(rate), loss, **fast)
     return model
 
 
@@ -249,7 +250,9 @@ def fit_seeds(model, seeds, draw, rate=None, **fit):
     start = float(optimizer.learning_rate if rate is None else rate)
     for seed in seeds:
         keras.utils.set_random_seed(seed)
-        model.set_weights(keras.models.clone_model(model).get_weights())
+        clone = keras.models.clone_model(model)  # masks' seeds come along
+        for v, new in zip(model.variables, clone.variables, strict=True):
+            v.assign(new)
         for v in optimizer.variables:
             v.assign(ops.zeros_like(v))
         optimizer.learning_rate.assign(start)
