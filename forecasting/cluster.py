@@ -7,6 +7,7 @@ so that it finds what this process would find, to the bit.
 """
 
 import asyncio
+import logging
 import pickle
 import platform
 import sys
@@ -89,6 +90,8 @@ def connect(address: str, patience: float = 10) -> Iterator[Cluster]:
     differ. Raises OSError, in one line, where no cluster answers within
     ``patience`` seconds or one of its processes differs.
     """
+    # Where the scheduler is lost, it logs a traceback of its own.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=patience)
     except (OSError, ValueError) as error:

@@ -1,13 +1,16 @@
 """The walk forward: its dates, and runs that are killed, or spread."""
 
 import os
+import pickle
 import shutil
+import socket
+import socketserver
 import subprocess
 import sys
 import threading
 import time
 import uuid
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
@@ -237,6 +240,58 @@ def test_workers_come_and_go_and_the_verdict_is_that_of_one_machine(tmp_path):
     assert late & set(fitting(tmp_path))
     (remote,) = found
     same(remote, walked(models, FOUR))
+
+
+@contextmanager
+def metered(address):
+    """Another address of a server, and a list of all that is sent to it."""
+    host, _, port = address.removeprefix("tcp://").partition(":")
+    sizes = []
+
+    class Forward(socketserver.BaseRequestHandler):
+        def handle(self):
+            with socket.create_connection((host, int(port))) as server:
+                back = threading.Thread(
+                    target=self.pump, args=[server, self.request]
+                )
+                back.start()
+                self.pump(self.request, server, sizes)
+                back.join()
+
+        def pump(self, source, target, count=None):
+            with suppress(OSError):
+                while data := source.recv(1 << 16):
+                    target.sendall(data)
+                    if count is not None:
+                        count.append(len(data))
+            with suppress(OSError):
+                target.shutdown(socket.SHUT_WR)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Forward) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"tcp://127.0.0.1:{server.server_address[1]}", sizes
+        server.shutdown()
+
+
+def handed_on(dask_worker):
+    """Bytes that a worker sent to others."""
+    return dask_worker.transfer_outgoing_bytes_total
+
+
+def test_a_history_is_sent_once_and_not_with_every_fit(tmp_path):
+    models = {f"EWMA {k}": EWMA(TOMORROW) for k in range(20)}
+    size = sum(len(pickle.dumps(history)) for history in PAIR.values())
+    with cluster(tmp_path) as (client, join):
+        join(), join()
+        client.wait_for_workers(2, timeout=PATIENCE)
+        with (
+            metered(client.scheduler.address) as (address, sizes),
+            workers(address) as remote,
+        ):
+            walked(models, PAIR, cluster=remote)
+        between = client.run(handed_on).values()
+    assert size < sum(sizes) < 3 * size  # 21 times each, with every fit
+    assert sum(between) < 8 * size  # the forecasts come back, too
 
 
 def altered(folder):

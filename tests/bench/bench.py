@@ -20,6 +20,7 @@ PAGES = {  # where a part's table stands
     "windows": PAGE,
     "growth": PAGE,
     "scraping": PAGE,
+    "cluster": PAGE,
     "skill": PAGE,
     "choices": HERE.parents[1] / "results" / "README.md",
     "elsewhere": HERE.parents[1] / "results" / "README.md",
