@@ -34,7 +34,8 @@ columns of the [hubverse](https://docs.hubverse.io). `record.json` says when
 they were made, from which prices and by which fit; its checksums chain the
 days, so that a file changed afterwards is named by every later run. Nothing
 is recorded twice, and nothing once its first target's session is over: a day
-that was missed stays missing.
+that was missed stays missing. A backtest can be had without that: a model that
+peeks looks splendid there, and here it has nothing to peek at.
 
 {record}
 ## Keep a ledger of your own
