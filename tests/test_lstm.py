@@ -160,7 +160,7 @@ def test_batches_pair_each_window_with_its_own_target():
     targets = 1000 + rows
     origins = np.arange(STUDY.first, 395)
     batches = networks.batches(
-        rows, targets, origins, STUDY.lookback, 64, shuffle=1
+        rows, targets, origins, STUDY.lookback, 64, STUDY.most, shuffle=1
     )
     epochs = []
     for _ in range(2):
@@ -184,7 +184,7 @@ def test_batches_pair_each_window_with_its_own_target():
 def test_fewer_windows_than_a_batch_are_one_batch():
     rows = np.arange(100.0)[:, None]
     (batch,) = networks.batches(
-        rows, rows, np.arange(80, 90), STUDY.lookback, 64
+        rows, rows, np.arange(80, 90), STUDY.lookback, 64, STUDY.most
     )
     np.testing.assert_array_equal(batch[1][:, 0], np.arange(80, 90))
 
