@@ -44,8 +44,9 @@ class LSTMForecaster(VarianceForecaster):
         )
 
     def learn(self, histories: dict[str, pd.DataFrame]) -> "LSTMForecaster":
-        """Train the network on what ``Linear`` leaves; fit ``Linear``."""
+        """Fit ``Linear``; train the network on what it leaves."""
         learning = learning_rows(histories, self.settings)
+        self.linear = Linear(self.settings).learn(histories)
         # What a regression leaves of rows it was fitted on is no measure of
         # what it misses, so the one to learn from saw no validation row.
         early = Linear(self.settings).learn(
@@ -64,17 +65,18 @@ class LSTMForecaster(VarianceForecaster):
             start += len(prices)
         rows, missed = np.concatenate(rows), np.concatenate(missed)
         training = np.concatenate(training)
-        self.scaler = StandardScaler().fit(rows[training])
+        # Of a large pool these are the gigabytes: scaled where they stand.
+        self.scaler = StandardScaler(copy=False).fit(rows[training])
         # In its own units, or the noisiest horizon would rule the loss.
         self.unit = missed[training].std(axis=0)
+        missed /= self.unit
         self.weights = self.network.train(
             self.scaler.transform(rows),
-            np.clip(missed / self.unit, -OUTLIER, OUTLIER),
+            np.clip(missed, -OUTLIER, OUTLIER, out=missed),
             training,
             np.concatenate(validation),
             self.seed,
         )
-        self.linear = Linear(self.settings).learn(histories)
         return self
 
     def log_variance(

@@ -16,6 +16,7 @@ from forecasting.windows import make_windows
 # A process has one compiled model of a shape and one generator of weights, so
 # its threads take turns.
 TURN = threading.RLock()
+LONGEST = 1e-3  # learning rate (Kingma & Ba 2015, algorithm 1)
 
 
 def build_network(
@@ -76,7 +77,7 @@ class Network(NamedTuple):
         # as many steps to learn from.
         size = 2 ** int(np.log2(max(len(training) / settings.steps, 1)))
         size = min(settings.batch, size)
-        window = settings.lookback
+        shape = settings.lookback, size, settings.most
         rows = tf.constant(rows, tf.float32)  # once for both parts
         targets = tf.constant(targets, tf.float32)
         with TURN:
@@ -86,17 +87,25 @@ class Network(NamedTuple):
             variables = model.optimizer.variables
             for variable, value in zip(variables, start, strict=True):
                 variable.assign(value)
+            model.optimizer.learning_rate = self.rate(len(training) // size)
             model.fit(
-                batches(rows, targets, training, window, size, shuffle=seed),
-                validation_data=batches(
-                    rows, targets, validation, window, size
-                ),
+                batches(rows, targets, training, *shape, shuffle=seed),
+                validation_data=batches(rows, targets, validation, *shape),
                 epochs=settings.epochs,
                 shuffle=False,  # the batches are shuffled already
                 callbacks=[stop, *callbacks],
                 verbose=0,
             )
             return model.get_weights()
+
+    def rate(self, whole: int) -> float:
+        """Learning rate where there are windows for ``whole`` batches.
+
+        An epoch that draws some of them takes fewer steps than a pass over
+        all, each as much longer, but no longer than Adam's authors advise.
+        """
+        rate, most = self.settings.learning_rate, self.settings.most
+        return max(rate, min(rate * whole / most, LONGEST))
 
     def run(
         self, weights: list[np.ndarray], rows: np.ndarray, origins: np.ndarray
@@ -155,17 +164,22 @@ def batches(
     origins: np.ndarray,
     lookback: int,
     size: int,
+    most: int,
     shuffle: int | None = None,
 ) -> tf.data.Dataset:
     """Batches of windows that end at ``origins``, cut as they are needed.
 
     Memory holds the rows, never all windows. ``shuffle``: a seed; the order
-    is then another one in every epoch.
+    is then another one in every epoch. Where there are windows for more than
+    ``most`` batches, every epoch draws anew which it serves; unshuffled, they
+    are always the same, evenly spread.
     """
     # Whole batches only, as above; what is left over is dropped evenly.
     size = min(size, len(origins))
-    steps = len(origins) // size
-    kept = np.linspace(0, len(origins) - 1, steps * size).astype(int)
+    whole = len(origins) // size
+    steps = min(whole, most)
+    there = steps if shuffle is None else whole
+    kept = np.linspace(0, len(origins) - 1, there * size).astype(int)
     ends = tf.constant(origins[kept])
     rows = tf.constant(rows, tf.float32)
     targets = tf.constant(targets, tf.float32)
@@ -185,5 +199,5 @@ def batches(
             shuffle, rerandomize_each_iteration=True
         )
         data = epochs.take(1).map(deal)
-    data = data.rebatch(size).map(cut).prefetch(2)
+    data = data.rebatch(size).take(steps).map(cut).prefetch(2)
     return data.apply(tf.data.experimental.assert_cardinality(steps))

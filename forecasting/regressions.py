@@ -66,8 +66,12 @@ class VarianceForecaster(Forecaster):
                     f"{ticker}: {len(prices)} rows are too few to learn from"
                 )
         self.learn(histories)
+        # Of a large pool, every nth row: a shape is known from fewer, and a
+        # network takes its time.
+        count = sum(len(self._rows(prices)) for prices in histories.values())
+        nth = -(-count // self.settings.sample)
         moves = [
-            self._moves(prices) / self.spread(prices)
+            self._moves(prices, nth) / self.spread(prices)
             for prices in histories.values()
         ]
         fits = [fit_student_t(column) for column in np.vstack(moves).T]
@@ -104,9 +108,12 @@ class VarianceForecaster(Forecaster):
         """
         return np.sqrt(np.mean(self._moves(past) ** 2, axis=0) + TINY)
 
-    def _moves(self, past: pd.DataFrame) -> np.ndarray:
-        """Log returns beside location and forecast volatility, (rows, H)."""
-        rows, horizons = self._rows(past), self.settings.horizons
+    def _moves(self, past: pd.DataFrame, nth: int = 1) -> np.ndarray:
+        """Log returns beside location and forecast volatility, (rows, H).
+
+        From every ``nth`` of the rows that a model learns from.
+        """
+        rows, horizons = self._rows(past)[::nth], self.settings.horizons
         moves = make_targets(log_close(past), horizons)
         moves -= location(past, self.settings)
         return moves[rows] / np.exp(self.log_variance(past, rows) / 2)
@@ -152,7 +159,10 @@ class _Regression(VarianceForecaster):
             ahead = log_variance_ahead(prices, self.settings.horizons)
             x.append(self._read(prices)[rows])
             y.append((ahead - self._level(prices))[rows])
-        self.model = self._model().fit(np.vstack(x), np.vstack(y))
+        # One after the other, as each of them may fill gigabytes.
+        x = np.vstack(x)
+        y = np.vstack(y)
+        self.model = self._model().fit(x, y)
         return self
 
     def log_variance(
@@ -208,7 +218,7 @@ class HAR(_Regression):
         return np.transpose([*np.log(past + STILL * now**2), *losses])
 
     def _model(self) -> LinearRegression:
-        return LinearRegression()
+        return LinearRegression(copy_X=False)
 
 
 class Linear(_Regression):
@@ -228,7 +238,10 @@ class Linear(_Regression):
         return np.log(recent_volatility(prices)[:, None] ** 2 * ahead)
 
     def _model(self):
-        return make_pipeline(StandardScaler(), Ridge(self.PENALTY))
+        # Nobody else holds what it reads, so it need not be copied.
+        return make_pipeline(
+            StandardScaler(copy=False), Ridge(self.PENALTY, copy_X=False)
+        )
 
     def _line(self) -> Ridge:
         return self.model[-1]

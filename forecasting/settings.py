@@ -21,6 +21,7 @@ class Settings:
     units: int = 32  # of the recurrent layer, in each direction
     batch: int = 256  # windows, at most
     steps: int = 24  # batches in a pass over the training windows, at least
+    most: int = 256  # batches in an epoch: of more, each draws others
     learning_rate: float = 5e-5
     epochs: int = 40
     patience: int = 5  # epochs without a lower validation loss
@@ -36,6 +37,11 @@ class Settings:
     def first(self) -> int:
         """First row of a history that a network can forecast from."""
         return self.lookback + 1
+
+    @property
+    def sample(self) -> int:
+        """Windows that are enough to tell how well a large pool is met."""
+        return self.most * self.batch
 
     @property
     def reported(self) -> tuple[int, ...]:

@@ -160,7 +160,7 @@ def test_batches_pair_each_window_with_its_own_target():
     targets = 1000 + rows
     origins = np.arange(STUDY.first, 395)
     batches = networks.batches(
-        rows, targets, origins, STUDY.lookback, 64, shuffle=1
+        rows, targets, origins, STUDY.lookback, 64, STUDY.most, shuffle=1
     )
     epochs = []
     for _ in range(2):
@@ -181,10 +181,73 @@ def test_batches_pair_each_window_with_its_own_target():
     assert len({tuple(seen) for seen in [*epochs, sorted(epochs[0])]}) == 3
 
 
+def served(windows, most, epochs, shuffle):
+    """Ends of the windows in each of some epochs, in batches of 8."""
+    rows = np.arange(windows + 4.0)[:, None]
+    data = networks.batches(
+        rows, rows, np.arange(4, windows + 4), 4, 8, most, shuffle
+    )
+    return [
+        np.concatenate([ends.numpy()[:, 0] for _, ends in data])
+        for _ in range(epochs)
+    ]
+
+
+def test_of_a_large_pool_every_epoch_draws_other_windows():
+    """None twice in an epoch, every one as often in the long run."""
+    epochs = served(windows=80, most=3, epochs=400, shuffle=7)
+    assert {len(np.unique(ends)) for ends in epochs} == {24}
+    assert len({tuple(sorted(ends)) for ends in epochs}) == 400
+    ends, times = np.unique(np.concatenate(epochs), return_counts=True)
+    np.testing.assert_array_equal(ends, np.arange(4, 84))
+    # 400 draws of 24 in 80: 120 times, give or take 9 (binomial).
+    assert np.abs(times - 120).max() < 5 * 9
+    assert 0.5 < times.std() / np.sqrt(400 * 0.3 * 0.7) < 1.5
+
+
+def test_a_sample_is_drawn_again_from_its_seed():
+    for ours, again in zip(
+        served(80, 3, 5, shuffle=7), served(80, 3, 5, shuffle=7), strict=True
+    ):
+        np.testing.assert_array_equal(ours, again)
+    other = served(80, 3, 1, shuffle=8)
+    assert not np.array_equal(other, served(80, 3, 1, shuffle=7))
+
+
+def test_a_large_validation_is_always_the_same_windows_evenly_spread():
+    first, second = served(windows=800, most=3, epochs=2, shuffle=None)
+    np.testing.assert_array_equal(first, second)
+    assert len(first) == 24
+    np.testing.assert_allclose(np.diff(first), 800 / 24, atol=2)
+
+
+def test_a_pool_that_fits_into_an_epoch_is_learnt_as_if_no_limit_were():
+    rows = np.random.default_rng(0).normal(size=(400, 2))
+    ends = np.arange(STUDY.first, 400)
+    trained = [
+        Network(Settings(epochs=2, batch=32, most=most), 2, 2, False).train(
+            rows, rows, ends[:250], ends[250:], seed=1
+        )
+        for most in (31, 10**6)
+    ]
+    for ours, theirs in zip(*trained, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "whole, rate", [(1, 5e-5), (256, 5e-5), (512, 1e-4), (10**6, 1e-3)]
+)
+def test_steps_of_a_sample_are_as_much_longer(whole, rate):
+    network = LSTMForecaster().network
+    assert network.rate(whole) == pytest.approx(rate, rel=1e-12)
+    textbook = TextbookLSTM("close").network
+    assert textbook.rate(whole) == 1e-3
+
+
 def test_fewer_windows_than_a_batch_are_one_batch():
     rows = np.arange(100.0)[:, None]
     (batch,) = networks.batches(
-        rows, rows, np.arange(80, 90), STUDY.lookback, 64
+        rows, rows, np.arange(80, 90), STUDY.lookback, 64, STUDY.most
     )
     np.testing.assert_array_equal(batch[1][:, 0], np.arange(80, 90))
 

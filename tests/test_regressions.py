@@ -7,10 +7,11 @@ import simulate
 import statsmodels.api as sm
 
 from forecasting import features
+from forecasting.baselines import fit_student_t
 from forecasting.features import inputs, log_close, session_variance
 from forecasting.market.prices import PriceError
 from forecasting.regressions import HAR, Linear, log_variance_ahead
-from forecasting.settings import STUDY
+from forecasting.settings import STUDY, Settings
 
 H = STUDY.horizons
 HISTORIES = {
@@ -115,6 +116,28 @@ def test_each_stock_has_its_own_width_and_all_share_the_tails():
             assert model.spread(prices)[h - 1] == pytest.approx(width)
         forecast = model.predict(prices, ORIGINS)
         np.testing.assert_array_equal(forecast.df[0], model.df)
+
+
+@pytest.mark.parametrize("model", [HAR, Linear])
+def test_of_a_large_pool_every_nth_row_tells_the_shape(model):
+    """The equations and each stock's width are learnt from all rows."""
+    all_rows = model().fit(HISTORIES)
+    few = model(Settings(most=1, batch=400)).fit(HISTORIES)
+    prices = HISTORIES["A"]
+    np.testing.assert_array_equal(
+        few.log_variance(prices, ORIGINS),
+        all_rows.log_variance(prices, ORIGINS),
+    )
+    np.testing.assert_array_equal(few.spread(prices), all_rows.spread(prices))
+    count = sum(len(p) - H - STUDY.first for p in HISTORIES.values())
+    nth = int(np.ceil(count / 400))
+    assert nth > 1
+    moves = [
+        (few._moves(p) / few.spread(p))[::nth] for p in HISTORIES.values()
+    ]
+    shapes = [fit_student_t(column) for column in np.vstack(moves).T]
+    np.testing.assert_array_equal(np.transpose(shapes), [few.scale, few.df])
+    np.testing.assert_allclose(few.scale, all_rows.scale, rtol=0.1)
 
 
 def test_the_earnings_clock_looks_at_the_quarters_before():

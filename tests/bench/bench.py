@@ -17,6 +17,7 @@ from runner import CORES, HERE, run
 PAGE = HERE / "README.md"
 PAGES = {  # where a part's table stands
     "training": PAGE,
+    "step": PAGE,
     "windows": PAGE,
     "growth": PAGE,
     "scraping": PAGE,

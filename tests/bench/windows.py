@@ -24,7 +24,7 @@ def peak():
 
 def serve(rows, ends):
     """How many windows an epoch serves."""
-    shape = STUDY.lookback, STUDY.batch
+    shape = STUDY.lookback, STUDY.batch, len(ends)
     return sum(len(x) for x, _ in batches(rows, rows, ends, *shape, shuffle=0))
 
 
