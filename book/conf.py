@@ -9,8 +9,9 @@ from pathlib import Path
 
 import bokeh
 from docutils import nodes
-from formulas import mathml
 from sphinx.util import logging
+
+from forecasting.formulas import mathml
 
 ROOT = Path(__file__).resolve().parents[1]
 PROSE = 80  # characters in a cell, from which on a table is no list of facts
@@ -39,6 +40,7 @@ html_theme_options = {
     "home_page_in_toc": True,
     "show_toc_level": 2,
     "search_bar_text": "Search",
+    "footer_content_items": ["copyright.html"],
 }
 BOKEH = Path(bokeh.__file__).parent / "server" / "static" / "js"
 html_context = {"default_mode": "auto"}  # light or dark, as the reader has it

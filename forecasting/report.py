@@ -13,7 +13,6 @@ from operator import itemgetter
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import (
     IPythonRenderer,
@@ -21,6 +20,8 @@ from nbconvert.filters.markdown_mistune import (
 )
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from forecasting import formulas
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 LEGEND = """\
@@ -180,6 +181,6 @@ class Renderer(IPythonRenderer):
 def mathml(latex: str, display: str) -> str:
     """A formula as MathML; as it was written if that is no LaTeX."""
     try:
-        return convert(latex, display=display)
-    except Exception:  # the library's errors have no base of their own
+        return formulas.mathml(latex, display)
+    except ValueError:
         return f"<code>{IPythonRenderer().escape_html(latex)}</code>"

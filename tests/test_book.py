@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 from conftest import CONTRAST, served
 
+from forecasting.formulas import mathml
+
 ROOT = habits.ROOT
 BOOK = ROOT / "book"
 sys.path.insert(0, str(BOOK))
@@ -19,7 +21,6 @@ sys.path.insert(0, str(BOOK))
 import explorer  # noqa: E402
 import front  # noqa: E402
 import stage  # noqa: E402
-from formulas import mathml  # noqa: E402
 
 README = (ROOT / "README.md").read_text("utf-8")
 WIDTHS = [360, 768, 1280]

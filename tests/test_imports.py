@@ -20,7 +20,7 @@ losses significance
 scores
 protocol
 kept
-tables plots report findings
+formulas tables plots report findings
 answers
 recipes.published
 recipes.rebuilt

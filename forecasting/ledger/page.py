@@ -72,10 +72,15 @@ Their differences come with a confidence sequence: an interval that may be
 looked at on every day and still excludes the truth with a probability of 5 %
 at most, for all {count} comparisons and all days together (Howard et al. 2021,
 made for forecasts that overlap; it needs {looks} days, 1, 5 and 20 sessions
-ahead). While it holds zero, nothing has been shown. The last columns: how
-often, in percent, central intervals held what came.
+ahead). While it holds zero, nothing has been shown.
 
 ![Differences of CRPS over time, and what came among the quantiles]({figure})
+
+How often, in percent, central intervals held what came:
+
+{calibration}
+
+Which tickers, and how many of their sessions:
 
 {tickers}
 
@@ -139,25 +144,32 @@ def _record(
         count=len(comparisons(daily(matured))),
         looks=", ".join(str(first_look(h)) for h in (1, 5, 20)),
         figure=FIGURE,
+        calibration=_calibration(summary),
         tickers=_tickers(recorded, scores, histories),
         gaps=_gaps(recorded, histories),
     )
 
 
 def _table(summary: pd.DataFrame) -> str:
-    rows = [["ahead", "model", "days", "CRPS (%)", "÷ random walk's"]]
-    rows[0] += ["− random walk's", "− the best's", "50 %", "80 %", "95 %"]
-    rows.append(["--:", "---", *["--:"] * 8])
+    rows = [["ahead", "model", "CRPS (%)", "− random walk's", "− the best's"]]
+    rows.append(["--:", "---", "--:", "--:", "--:"])
     for (h, model), row in summary.iterrows():
-        cells = [h, model, row["days"]]
-        cells += [f"{row['crps']:.4f}", f"{row['vs_rw']:.3f}"]
+        cells = [h, model, f"{row['crps']:.4f}"]
         for rival in ("rw", "best"):
             low, high = row[f"low_{rival}"], row[f"high_{rival}"]
             text = f"{(low + high) / 2:+.4f} ± {(high - low) / 2:.4f}"
             early = "too early" if np.isinf(low) else text
             cells.append("" if np.isnan(low) else early)
-        cells += [f"{100 * row[f'cover_{p}']:.0f}" for p in (50, 80, 95)]
         rows.append(cells)
+    return _markdown(rows)
+
+
+def _calibration(summary: pd.DataFrame) -> str:
+    rows = [["ahead", "model", "days", "50 %", "80 %", "95 %"]]
+    rows.append(["--:", "---", *["--:"] * 4])
+    for (h, model), row in summary.iterrows():
+        held = [f"{100 * row[f'cover_{p}']:.0f}" for p in (50, 80, 95)]
+        rows.append([h, model, row["days"], *held])
     return _markdown(rows)
 
 

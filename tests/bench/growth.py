@@ -49,7 +49,7 @@ def measure(tickers, sessions):
             prices = garch_walk(sessions, seed=k).iloc[k % STARTS :]
             Path(data, f"S{k:03}.csv").write_text(to_csv(prices))
             rows += len(prices)
-        run = subprocess.Popen([sys.executable, __file__, data])
+        run = subprocess.Popen([sys.executable, __file__, "walk", data])
         _, status, usage = os.wait4(run.pid, 0)
         if status:
             raise SystemExit(f"{tickers} × {sessions} failed")
@@ -102,4 +102,4 @@ def main(figure=HERE / "growth.png"):
 
 
 if __name__ == "__main__":
-    walk(sys.argv[1]) if sys.argv[1:] else main()
+    walk(sys.argv[2]) if sys.argv[1] == "walk" else main()
