@@ -81,30 +81,18 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--list", metavar="FILE", type=Path, help="a file of tickers")
     add("--start", metavar="D", help="first date wanted, YYYY-MM-DD")
     add("--end", metavar="D", help="the day after the last date wanted")
-    add(
-        "--data",
-        metavar="DIR",
-        type=Path,
-        default=DATA,
+    add("--data", metavar="DIR", type=Path, default=DATA,
         help="where the CSVs go (default: data/ of the repository)",
-    )
-    add(
-        "--timeout",
-        metavar="S",
-        type=seconds,
-        default=60.0,
+    )  # fmt: skip
+    add("--timeout", metavar="S", type=seconds, default=60.0,
         help="seconds for one ticker, all tries together (default: 60)",
-    )
-    add(
-        "--force",
-        action="store_true",
+    )  # fmt: skip
+    add("--force", action="store_true",
         help="accept gaps, jumps and a history shorter than the one on disk",
-    )
-    add(
-        "--live-bar",
-        action="store_true",
+    )  # fmt: skip
+    add("--live-bar", action="store_true",
         help="keep the bar of a session still in progress",
-    )
+    )  # fmt: skip
     add("--verbose", action="store_true", help="print tracebacks")
     options = parser.parse_args(argv)
     if options.list:
