@@ -10,7 +10,6 @@ import asyncio
 import logging
 import pickle
 import platform
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -20,8 +19,8 @@ from itertools import islice
 import cloudpickle
 import pandas as pd
 from distributed import Client, KilledWorker, WorkerPlugin, as_completed
-from tqdm import tqdm
 
+from forecasting.market.request import say
 from forecasting.protocol import code_hash
 
 # What may change a bit of a forecast, or the way it travels.
@@ -161,8 +160,3 @@ def check(
             f"{who} has {threads} threads; start it with --nthreads 1 and as "
             "many --nworkers as it has cores"
         )
-
-
-def say(line: str) -> None:
-    """One line on stderr, clear of the progress bar."""
-    tqdm.write(line, file=sys.stderr)

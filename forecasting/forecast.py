@@ -26,7 +26,7 @@ from forecasting.kept import PEERS, QUARTER, Kept, obtain, pool
 from forecasting.market import calendars, prices
 from forecasting.market.download import download
 from forecasting.market.files import put
-from forecasting.market.request import Refused, brief, normalise
+from forecasting.market.request import Refused, brief, normalise, say
 from forecasting.settings import STUDY, Settings
 
 ROOT = prices.DATA.parent
@@ -84,7 +84,7 @@ def main(
                     write(found, root / folder)
                     print(f"{folder}: forecast.csv, forecast.png")
                 except OSError as error:
-                    warn(f"{found.ticker}: {folder} is not written: {error}")
+                    say(f"{found.ticker}: {folder} is not written: {error}")
                     code = 1
     except KeyboardInterrupt:
         print("stopped; what was kept before is as it was", file=sys.stderr)
@@ -119,7 +119,7 @@ def spelt(tickers: list[str]) -> list[str | None]:
         try:
             names.append(normalise(ticker))
         except Refused as error:
-            warn(f"{brief(ticker, 24) or repr(ticker)}: {error}")
+            say(f"{brief(ticker, 24) or repr(ticker)}: {error}")
             names.append(None)
     return names
 
@@ -146,12 +146,12 @@ def gather(tickers: list[str]) -> dict[str, pd.DataFrame]:
             path = prices.find(ticker)
         except prices.PriceError as error:
             if ticker not in due:  # else the download has said why
-                warn(str(error))
+                say(str(error))
             continue
         try:
             histories[ticker] = prices.read_csv(path)
         except prices.PriceError as error:
-            warn(str(error))
+            say(str(error))
             continue
         if ticker in tickers:
             old = calendars.age(ticker, histories[ticker], today)
@@ -183,7 +183,7 @@ def forecasts(
         some = {t: p for t, p in histories.items() if t in (*group, *PEERS)}
         learning = pool(group, some, settings)
         for ticker in set(group) - set(learning):
-            warn(
+            say(
                 f"{ticker}: {len(histories[ticker])} rows are too few to "
                 f"learn from; {settings.min_train} or a few more are needed"
             )
@@ -200,7 +200,7 @@ def forecasts(
                 settings=settings,
             )[MODEL]
         except prices.PriceError as error:
-            warn(str(error))
+            say(str(error))
             continue
         for ticker in group:
             if ticker in learning:
@@ -313,11 +313,6 @@ def as_json(found: Outlook) -> dict:
         "fit": found.kept.checksum,
         "forecast": found.table.to_dict("records"),
     }
-
-
-def warn(line: str) -> None:
-    """One line on stderr."""
-    print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

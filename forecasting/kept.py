@@ -7,7 +7,6 @@ on which data, and has the checksum of every file and of itself. Nothing in
 the folder is run as code, and nothing is used that does not agree with it.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -23,7 +22,7 @@ import pandas as pd
 
 from forecasting.features import log_close
 from forecasting.forecaster import Forecast, Forecaster
-from forecasting.market.files import put
+from forecasting.market.files import checksum, put
 from forecasting.market.prices import DATA, PriceError, to_csv
 from forecasting.models import BASELINES, make_model
 from forecasting.protocol import in_parallel
@@ -236,7 +235,7 @@ def keep(
     """
     manifest = _terms(name, histories, settings)
     manifest["data"] = {
-        ticker: _facts(prices) | {"sha256": _sha256(to_csv(prices).encode())}
+        ticker: _facts(prices) | {"sha256": checksum(to_csv(prices).encode())}
         for ticker, prices in histories.items()
     }
     with TemporaryDirectory() as scratch:
@@ -260,7 +259,7 @@ def _label(
 ) -> str:
     """The folder of a model, its tickers and its settings."""
     key = json.dumps([list(histories), asdict(settings)])
-    return f"{name}-{_sha256(key.encode())[:12]}"
+    return f"{name}-{checksum(key.encode())[:12]}"
 
 
 def _terms(
@@ -291,7 +290,7 @@ def code_version() -> dict[str, str]:
     """
     folder = Path(__file__).parent
     texts = [(folder / f"{name}.py").read_text("utf-8") for name in SOURCES]
-    sources = {"sources": _sha256("\0".join(texts).encode())}
+    sources = {"sources": checksum("\0".join(texts).encode())}
     return sources | {package: version(package) for package in PACKAGES}
 
 
@@ -345,20 +344,16 @@ def _read_manifest(path: Path) -> dict:
 def _digest(manifest: dict) -> str:
     """Checksum of a manifest, but for the entry that holds it."""
     rest = {k: v for k, v in manifest.items() if k != "sha256"}
-    return _sha256(json.dumps(rest, sort_keys=True).encode())
+    return checksum(json.dumps(rest, sort_keys=True).encode())
 
 
 def _checksums(folder: Path) -> dict[str, str]:
     """Of every file below a folder, but for the manifest."""
     return {
-        path.relative_to(folder).as_posix(): _sha256(path.read_bytes())
+        path.relative_to(folder).as_posix(): checksum(path.read_bytes())
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path != folder / MANIFEST
     }
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def _list(histories: dict[str, pd.DataFrame]) -> str:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pandas as pd
 
 from forecasting import kept
-from forecasting.forecast import gather, spelt, warn
+from forecasting.forecast import gather, spelt
 from forecasting.ledger import days
 from forecasting.ledger.page import draw
 from forecasting.ledger.record import Late, Origin, origin, record
 from forecasting.ledger.scoring import keep, score, summarise
 from forecasting.market.files import write
 from forecasting.market.prices import DATA, PriceError, find, read_csv
-from forecasting.market.request import read_list
+from forecasting.market.request import read_list, say
 from forecasting.settings import STUDY, Settings
 
 ROOT = DATA.parent
@@ -62,10 +62,10 @@ def main(
         else:
             paint(options.ledger, recorded)
     except KeyboardInterrupt:
-        warn("stopped; nothing is half recorded")
+        say("stopped; nothing is half recorded")
         return 130
     except (days.LedgerError, PriceError, OSError) as error:
-        warn(str(error))
+        say(str(error))
         return 1
     return 0
 
@@ -106,11 +106,11 @@ def enter(
                     ticker, histories[ticker], now, recorded, settings
                 )
             except Late as reason:
-                warn(f"{ticker}: {reason}")
+                say(f"{ticker}: {reason}")
     if origins:
         learning = kept.pool(origins, histories, settings)
         for ticker in origins.keys() - learning.keys():
-            warn(f"{ticker}: {len(histories[ticker])} rows are too few")
+            say(f"{ticker}: {len(histories[ticker])} rows are too few")
             del origins[ticker]
     if origins:
         models = kept.obtain(MODELS, learning, folder, settings=settings)
@@ -139,7 +139,7 @@ def rescore(ledger: Path, recorded: pd.DataFrame) -> None:
     scores = score(recorded, gather(sorted(recorded["ticker"].unique())))
     matured, notes = keep(scores, ledger / SCORES)
     for note in notes:
-        warn(note)
+        say(note)
     text = matured.to_csv(
         index=False,
         date_format="%Y-%m-%d",

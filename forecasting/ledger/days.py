@@ -9,18 +9,18 @@ put between without every later link telling.
 """
 
 import contextlib
-import hashlib
 import io
 import json
 import os
 import re
 import shutil
-import time
 import uuid
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
+
+from forecasting.market.files import checksum, sweep
 
 # https://docs.hubverse.io: the columns of the hubverse's model output.
 COLUMNS = ["model_id", "origin_date", "target_end_date", "horizon", "ticker"]
@@ -109,9 +109,7 @@ def write(
     }
     contents[RECEIPT] = (json.dumps(facts, indent=1) + "\n").encode()
     ledger.mkdir(parents=True, exist_ok=True)
-    for stray in ledger.glob(".*.tmp"):
-        if time.time() - stray.stat().st_mtime > 60:  # a run that was killed
-            shutil.rmtree(stray, ignore_errors=True)
+    sweep(ledger, ".*.tmp")
     scratch = ledger / f".{day}.{uuid.uuid4().hex}.tmp"
     scratch.mkdir()
     try:
@@ -129,11 +127,6 @@ def write(
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(scratch)
     return target
-
-
-def checksum(content: bytes) -> str:
-    """SHA-256, as hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def _receipt(folder: Path) -> dict:

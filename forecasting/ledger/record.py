@@ -9,8 +9,9 @@ import pandas as pd
 
 from forecasting.forecaster import Forecast
 from forecasting.ledger import days
-from forecasting.ledger.days import COLUMNS, LEVELS, checksum
+from forecasting.ledger.days import COLUMNS, LEVELS
 from forecasting.market.calendars import close_of, next_sessions
+from forecasting.market.files import checksum
 from forecasting.market.prices import to_csv
 from forecasting.settings import STUDY, Settings
 

@@ -150,7 +150,8 @@ def summarise(matured: pd.DataFrame) -> pd.DataFrame:
     looking.
     """
     costs = daily(matured)
-    alpha = ALPHA / max(len(comparisons(costs)), 1)
+    looked = comparisons(costs)
+    alpha = ALPHA / max(len(looked), 1)
     means = matured.groupby(["horizon", "model_id"])[SCORES].mean()
     rows: dict = {}
     for h, table in costs.items():
@@ -164,7 +165,7 @@ def summarise(matured: pd.DataFrame) -> pd.DataFrame:
             for name, rival in [("rw", WALK), ("best", best)]:
                 row[f"vs_{name}"] = mean[model] / mean[rival]
                 low, high = np.nan, np.nan
-                if (h, model, rival) in comparisons(costs):
+                if (h, model, rival) in looked:
                     low, high = confidence_sequence(
                         (table[model] - table[rival]).to_numpy(), h, alpha
                     )

@@ -4,7 +4,6 @@ import logging
 import os
 import queue
 import random
-import sys
 import threading
 import time
 import traceback
@@ -29,6 +28,7 @@ from forecasting.market.request import (
     Request,
     brief,
     normalise,
+    say,
 )
 from forecasting.market.validate import validate
 from forecasting.market.yahoo import Guard, fetch
@@ -225,11 +225,6 @@ def side_by_side(
     for thread in threads:
         thread.start()
     return threads, results()
-
-
-def say(line: str) -> None:
-    """One line on stderr, clear of the progress bar."""
-    tqdm.write(line, file=sys.stderr)
 
 
 def sum_up(failed: dict[str, Exception], total: int) -> None:

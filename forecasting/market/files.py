@@ -1,6 +1,7 @@
 """Write: a new file, or folder, in one step, if nothing is lost by it."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import time
@@ -75,10 +76,7 @@ def write(content: bytes, path: Path) -> None:
     leaves the old file, and at worst a hidden .tmp beside it, which a later
     run of the same ticker removes.
     """
-    for stray in path.parent.glob(f".{path.name}.*.tmp"):
-        with contextlib.suppress(OSError):  # another run may be faster
-            if time.time() - stray.stat().st_mtime > 60:
-                stray.unlink()
+    sweep(path.parent, f".{path.name}.*.tmp")
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with open(temporary, "xb") as file:
@@ -110,13 +108,23 @@ def put(new: Path, place: Path) -> None:
     beside it, which a later run removes. Raises OSError.
     """
     place.parent.mkdir(parents=True, exist_ok=True)
-    for stray in place.parent.glob(f".{place.name}.*.tmp"):
-        with contextlib.suppress(OSError):  # another run may be faster
-            if time.time() - stray.stat().st_mtime > 60:
-                shutil.rmtree(stray)
+    sweep(place.parent, f".{place.name}.*.tmp")
     scratch = place.with_name(f".{place.name}.{uuid.uuid4().hex}.tmp")
     try:
         shutil.copytree(new, scratch / "new")
         replace(place, scratch / "new", scratch / "old")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def sweep(folder: Path, pattern: str) -> None:
+    """Remove what runs that were killed left a minute ago or longer."""
+    for stray in folder.glob(pattern):
+        with contextlib.suppress(OSError):  # another run may be faster
+            if time.time() - stray.stat().st_mtime > 60:
+                shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
+
+
+def checksum(content: bytes) -> str:
+    """SHA-256, as hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()

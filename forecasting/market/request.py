@@ -2,9 +2,12 @@
 
 import math
 import re
+import sys
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+
+from tqdm import tqdm
 
 
 class Refused(Exception):
@@ -114,3 +117,8 @@ def brief(text: object, length: int = 80) -> str:
     line = " ".join(str(text).split())
     line = "".join(c if " " <= c <= "~" else "?" for c in line)
     return line if len(line) <= length else line[: length - 3] + "..."
+
+
+def say(line: str) -> None:
+    """One line on stderr, clear of the progress bar."""
+    tqdm.write(line, file=sys.stderr)
