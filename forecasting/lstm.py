@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.preprocessing import StandardScaler
 
+from forecasting.backend import tf
 from forecasting.features import INPUTS, inputs
 from forecasting.networks import Network
 from forecasting.regressions import (
@@ -52,30 +53,31 @@ class LSTMForecaster(VarianceForecaster):
         early = Linear(self.settings).learn(
             {t: prices[: learning[t].past] for t, prices in histories.items()}
         )
-        rows, missed, training, validation = [], [], [], []
-        start = 0
+        # Of a large pool these two are the gigabytes: filled, then scaled,
+        # where they stand.
+        count = sum(map(len, histories.values()))
+        rows = np.empty((count, INPUTS), np.float32)
+        missed = np.empty((count, self.settings.horizons), np.float32)
+        training, validation, end = [], [], 0
         for ticker, prices in sorted(histories.items()):
-            rows.append(inputs(prices).astype(np.float32))
+            start, end = end, end + len(prices)
+            rows[start:end] = inputs(prices)
             ahead = log_variance_ahead(prices, self.settings.horizons)
-            every = np.arange(len(prices))
-            linear = early.log_variance(prices, every)
-            missed.append((ahead - linear).astype(np.float32))
+            linear = early.log_variance(prices, np.arange(len(prices)))
+            missed[start:end] = ahead - linear
             training.append(start + learning[ticker].training)
             validation.append(start + learning[ticker].validation)
-            start += len(prices)
-        rows, missed = np.concatenate(rows), np.concatenate(missed)
         training = np.concatenate(training)
-        # Of a large pool these are the gigabytes: scaled where they stand.
         self.scaler = StandardScaler(copy=False).fit(rows[training])
         # In its own units, or the noisiest horizon would rule the loss.
         self.unit = missed[training].std(axis=0)
         missed /= self.unit
+        missed = np.clip(missed, -OUTLIER, OUTLIER, out=missed)
+        # One after the other becomes a tensor, and its array is free to go.
+        missed = tf.constant(missed)
+        rows = tf.constant(self.scaler.transform(rows))
         self.weights = self.network.train(
-            self.scaler.transform(rows),
-            np.clip(missed, -OUTLIER, OUTLIER, out=missed),
-            training,
-            np.concatenate(validation),
-            self.seed,
+            rows, missed, training, np.concatenate(validation), self.seed
         )
         return self
 

@@ -56,8 +56,8 @@ class Network(NamedTuple):
 
     def train(
         self,
-        rows: np.ndarray,
-        targets: np.ndarray,
+        rows: np.ndarray | tf.Tensor,
+        targets: np.ndarray | tf.Tensor,
         training: np.ndarray,
         validation: np.ndarray,
         seed: int,
@@ -65,9 +65,9 @@ class Network(NamedTuple):
     ) -> list[np.ndarray]:
         """Train from a seed; return the weights that validated best.
 
-        ``rows (n, features)``, ``targets (n, k)``; ``training`` and
-        ``validation``: the rows at which windows end; ``callbacks``: Keras's,
-        to watch the epochs.
+        ``rows (n, features)``, ``targets (n, k)``: arrays or tensors;
+        ``training`` and ``validation``: the rows at which windows end;
+        ``callbacks``: Keras's, to watch the epochs.
         """
         settings = self.settings
         stop = keras.callbacks.EarlyStopping(

@@ -219,16 +219,29 @@ def fit_model(
     return model
 
 
-def fit_seeds(
-    model: Forecaster,
-    histories: dict[str, pd.DataFrame],
+def fit_all(
+    models: dict[str, Forecaster],
+    alone: dict[str, pd.DataFrame],
+    pool: dict[str, pd.DataFrame],
     dates: Dates,
     seeds: Iterable[int],
     settings: Settings = STUDY,
-) -> list[Forecaster]:
-    """Copies of a model fitted before a fold, one per seed, in parallel."""
-    calls = [(model, histories, dates, seed, settings) for seed in seeds]
-    return in_parallel(fit_model, calls)
+) -> dict[str, list[Forecaster]]:
+    """Copies of every model fitted before a fold, one per seed, in parallel.
+
+    A pooled model learns from the ``pool``, any other ``alone`` from the one
+    history; one without a seed is fitted once.
+    """
+    calls = {}
+    for name, model in models.items():
+        histories = pool if model.pooled else alone
+        for seed in [0] if model.seed is None else seeds:
+            calls[name, seed] = model, histories, dates, seed, settings
+    done = in_parallel(fit_model, calls.values())
+    fits: dict[str, list[Forecaster]] = {name: [] for name in models}
+    for (name, _), fitted in zip(calls, done, strict=True):
+        fits[name].append(fitted)
+    return fits
 
 
 def in_parallel(function: Callable, calls: Iterable[tuple]) -> list:

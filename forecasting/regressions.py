@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from forecasting.baselines import fit_student_t, location
 from forecasting.features import (
+    INPUTS,
     TINY,
     inputs,
     log_close,
@@ -151,17 +152,20 @@ class VarianceForecaster(Forecaster):
 class _Regression(VarianceForecaster):
     """One linear regression for all tickers, an equation per horizon."""
 
+    READS: int  # numbers of a session
+
     def learn(self, histories: dict[str, pd.DataFrame]) -> "_Regression":
         """Estimate the equations from ``{ticker: prices}``."""
-        x, y = [], []
-        for prices in histories.values():
-            rows = self._rows(prices)
+        rows = [self._rows(prices) for prices in histories.values()]
+        count, end = sum(map(len, rows)), 0
+        # Filled part by part: a list of the parts would be gigabytes more.
+        x = np.empty((count, self.READS))
+        y = np.empty((count, self.settings.horizons))
+        for prices, these in zip(histories.values(), rows, strict=True):
+            start, end = end, end + len(these)
             ahead = log_variance_ahead(prices, self.settings.horizons)
-            x.append(self._read(prices)[rows])
-            y.append((ahead - self._level(prices))[rows])
-        # One after the other, as each of them may fill gigabytes.
-        x = np.vstack(x)
-        y = np.vstack(y)
+            x[start:end] = self._read(prices)[these]
+            y[start:end] = (ahead - self._level(prices))[these]
         self.model = self._model().fit(x, y)
         return self
 
@@ -209,6 +213,8 @@ class HAR(_Regression):
     month: the leverage terms of Corsi & Renò (2012).
     """
 
+    READS = 7
+
     def _read(self, prices: pd.DataFrame) -> np.ndarray:
         close, variance = log_close(prices), session_variance(prices)
         now = recent_volatility(prices)
@@ -228,6 +234,7 @@ class Linear(_Regression):
     target, and becomes a distribution in the same way.
     """
 
+    READS = INPUTS
     PENALTY = 100.0  # against some thousand rows: next to none
 
     def _read(self, prices: pd.DataFrame) -> np.ndarray:

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from arch.bootstrap import MCS
 from scipy import special, stats
-from statsmodels.stats.multitest import multipletests
 
 MIXTURE = 30.0  # variance of the mixture: tightest after about a year
 
@@ -90,8 +89,15 @@ def _long_run_variance(centred: np.ndarray, horizon: int) -> float:
 
 
 def holm(p: pd.Series) -> np.ndarray:
-    """p-values adjusted for their number (Holm 1979), none of them NaN."""
-    return multipletests(p, method="holm")[1]
+    """p-values adjusted for their number (Holm 1979), none of them NaN.
+
+    As ``statsmodels.stats.multitest.multipletests`` has it, which collects
+    the garbage of the whole process in every call: a fifth of a second.
+    """
+    p = np.asarray(p)
+    order = np.argsort(p)
+    adjusted = np.maximum.accumulate(np.arange(len(p), 0, -1) * p[order])
+    return np.minimum(adjusted, 1)[np.argsort(order)]
 
 
 def confidence_set(
