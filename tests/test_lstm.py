@@ -258,7 +258,7 @@ def test_a_network_learns_what_linear_leaves():
 
     class Watched(Network):
         def train(self, rows, targets, training, validation, seed):
-            given.update(targets=targets, rows=training)
+            given.update(targets=np.asarray(targets), rows=training)
             return self.build().get_weights()
 
     model = LSTMForecaster()

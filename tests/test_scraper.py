@@ -262,6 +262,30 @@ def test_the_same_list_again_asks_for_the_rest(yahoo, scrape):
     assert len(yahoo.times()) == 1  # one that is named is asked
 
 
+def test_when_one_is_asked_to_wait_all_do(yahoo, scrape):
+    names = many(yahoo, 20)
+    scrape.manners = Manners(workers=2, pace=0, pause=0)
+    yahoo.faults[names[3]] = [status(429, Retry_After=1)]
+    assert scrape(*listed(scrape.folder, *names))[0] == 0
+    (refused, _) = (t for t, path in yahoo.asked if f"/{names[3]}?" in path)
+    after = [t - refused for t in yahoo.times() if t > refused]
+    # The other one may ask once more while this one reads the refusal.
+    assert sum(seconds < 0.9 for seconds in after) <= 3
+    assert len(after) > 10
+
+
+def test_nobody_asks_before_a_pause_is_over_that_outlasts_the_time(
+    yahoo, scrape
+):
+    names = many(yahoo, 20)
+    scrape.manners = Manners(workers=2, pace=0, pause=0)
+    yahoo.always[names[3]] = status(429, Retry_After=3600)
+    code, out, err = scrape(*listed(scrape.folder, *names))
+    assert (code, out.count("\n") < 10) == (1, True)
+    assert len(yahoo.times()) < 10
+    assert "stopped after 12 failures in a row" in err
+
+
 def test_who_is_refused_by_yahoo_stops_asking(yahoo, scrape):
     scrape.manners = Manners(pace=0.005, pause=0.01)
     names = many(yahoo, 60)

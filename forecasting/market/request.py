@@ -27,6 +27,10 @@ class Faulty(Refused):
         self.after, self.tries = after, tries
 
 
+class Limited(Faulty):
+    """Yahoo is asked too often, not for this ticker alone."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What is wanted of every ticker, and what is accepted.

@@ -21,6 +21,7 @@ from yfinance.data import YfData
 
 from forecasting.market.request import (
     Faulty,
+    Limited,
     Manners,
     NoPrices,
     Refused,
@@ -38,7 +39,8 @@ class Guard(Session):
     anew for every chart, and repeat a request that fails without a pause.
     Here cookie and crumb are fetched once and soon given up, and HTTP faults
     of a chart are raised at once. yfinance's client is a singleton that all
-    threads share, and so is the guard; the deadline is kept per thread.
+    threads share, and so is the guard; the deadline is kept per thread, but
+    when Yahoo limits the rate of one, all of them pause.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Guard(Session):
         self.thread = threading.local()
         self.stopped = threading.Event()
         self.turn = threading.Lock()
+        self.paused = 0.0  # until then, by the monotonic clock
         self.kept: dict = {}
 
     def allow(self, seconds: float) -> None:
@@ -61,14 +64,18 @@ class Guard(Session):
     def request(self, method: str, url: str, **options):
         """Send a request: in time, at a polite pace, of bounded size."""
         if url.startswith(URL):
-            with self.turn:
-                time.sleep(self.manners.pace)
+            self._take_turn()
             limit = self.manners.chart_time
             response = self._send(method, url, limit, options)
             if response.status_code in (401, 403):
                 self.kept.clear()  # for yfinance fetches a new cookie now
-            else:
+                return response
+            try:
                 check_status(response)
+            except Limited as error:
+                end = time.monotonic() + max(error.after, self.manners.pause)
+                self.paused = max(self.paused, end)
+                raise
             return response
         if (method, url) not in self.kept:
             limit = self.manners.cookie_time
@@ -80,6 +87,15 @@ class Guard(Session):
         if isinstance(answer := self.kept[method, url], Exception):
             raise answer
         return answer
+
+    def _take_turn(self) -> None:
+        """Wait as long as the pace asks for, or Yahoo has asked."""
+        with self.turn:
+            now = time.monotonic()
+            pause, left = self.paused - now, self.thread.deadline - now
+            if pause > max(left, 0):
+                raise Limited("rate limited by Yahoo", pause, tries=1)
+            self.stopped.wait(max(pause, self.manners.pace))
 
     def _send(self, method: str, url: str, limit: float, options: dict):
         left = self.thread.deadline - time.monotonic()
@@ -114,7 +130,7 @@ def check_status(response) -> None:
         raise NoPrices(said(response.content))
     after = retry_after(response.headers.get("Retry-After"))
     if status in (429, 999):
-        raise Faulty(f"rate limited by Yahoo (HTTP {status})", after)
+        raise Limited(f"rate limited by Yahoo (HTTP {status})", after)
     if status >= 500:
         raise Faulty(f"Yahoo is failing (HTTP {status})", after)
     if status in (401, 403, 407):
