@@ -70,13 +70,23 @@ class Network(NamedTuple):
         ``callbacks``: Keras's, to watch the epochs.
         """
         settings = self.settings
-        stop = keras.callbacks.EarlyStopping(
-            patience=settings.patience, restore_best_weights=True
-        )
+        watching = [
+            keras.callbacks.EarlyStopping(
+                patience=settings.patience, restore_best_weights=True
+            ),
+            *callbacks,
+        ]
         # A short history gets smaller batches (powers of two), as it needs
         # as many steps to learn from.
         size = 2 ** int(np.log2(max(len(training) / settings.steps, 1)))
         size = min(settings.batch, size)
+        rate = self.rate(len(training) // size)
+        if rate > settings.learning_rate:
+            # Longer steps find the place, shorter ones settle there.
+            shorten = keras.callbacks.ReduceLROnPlateau(
+                patience=2, factor=0.5, min_lr=settings.learning_rate
+            )
+            watching.append(shorten)
         shape = settings.lookback, size, settings.most
         rows = tf.constant(rows, tf.float32)  # once for both parts
         targets = tf.constant(targets, tf.float32)
@@ -87,19 +97,19 @@ class Network(NamedTuple):
             variables = model.optimizer.variables
             for variable, value in zip(variables, start, strict=True):
                 variable.assign(value)
-            model.optimizer.learning_rate = self.rate(len(training) // size)
+            model.optimizer.learning_rate = rate
             model.fit(
                 batches(rows, targets, training, *shape, shuffle=seed),
                 validation_data=batches(rows, targets, validation, *shape),
                 epochs=settings.epochs,
                 shuffle=False,  # the batches are shuffled already
-                callbacks=[stop, *callbacks],
+                callbacks=watching,
                 verbose=0,
             )
             return model.get_weights()
 
     def rate(self, whole: int) -> float:
-        """Learning rate where there are windows for ``whole`` batches.
+        """Learning rate to begin with, of windows for ``whole`` batches.
 
         An epoch that draws some of them takes fewer steps than a pass over
         all, each as much longer, but no longer than Adam's authors advise.

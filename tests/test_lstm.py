@@ -244,6 +244,35 @@ def test_steps_of_a_sample_are_as_much_longer(whole, rate):
     assert textbook.rate(whole) == 1e-3
 
 
+@pytest.mark.parametrize("most, first", [(2, 1e-3), (10**6, 5e-5)])
+def test_longer_steps_get_shorter_where_the_loss_stays(most, first):
+    """Halved after two epochs without a lower one, where they were longer."""
+    rows, noise = np.random.default_rng(0).normal(size=(2, 400, 2))
+    ends = np.arange(STUDY.first, 400)
+    rates, losses = [], []
+
+    class Seen(networks.keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            rates.append(float(self.model.optimizer.learning_rate))
+            losses.append(logs["val_loss"])
+
+    settings = Settings(epochs=30, patience=30, batch=4, steps=1, most=most)
+    Network(settings, 2, 2, False).train(
+        rows, noise, ends[:250], ends[250:], seed=1, callbacks=[Seen()]
+    )
+    expected, rate, best, flat = [], first, np.inf, 0
+    for loss in losses:
+        expected.append(rate)  # read before the rate is changed
+        if loss < best - 1e-4:
+            best, flat = loss, 0
+        else:
+            flat += 1
+        if flat == 2 and most < 10**6:
+            rate, flat = max(rate / 2, 5e-5), 0
+    assert rates == pytest.approx(expected, rel=1e-6)
+    assert (rates[-1] < first / 1.5) == (most < 10**6)
+
+
 def test_fewer_windows_than_a_batch_are_one_batch():
     rows = np.arange(100.0)[:, None]
     (batch,) = networks.batches(

@@ -1,8 +1,8 @@
 """Where does one training step's time go, and what would shorten it?
 
 ``step.py PEERS``: PEERS is the Python that has PyTorch. Prints milliseconds
-of CPU for a step on one batch of the study's LSTM: as the study takes it, in
-other ways, by PyTorch, and of its matrix products alone, in NumPy.
+of CPU for a step on one batch of the study's LSTM: as the study takes it,
+parts of it, in other ways, and by PyTorch with oneDNN's LSTM and without.
 """
 
 import sys
@@ -14,7 +14,7 @@ from runner import run, table
 
 from forecasting.backend import keras, tf
 from forecasting.features import INPUTS
-from forecasting.networks import build_network
+from forecasting.networks import batches, build_network
 from forecasting.settings import STUDY
 
 BATCH, STEPS = STUDY.batch, STUDY.lookback
@@ -86,6 +86,20 @@ def by_hand(seeds=1):
     return stepper(forward, weights)
 
 
+def forward_alone():
+    """The network's output, no gradient."""
+    network = build_network(STUDY, INPUTS, OUTPUTS, False)
+    return partial(tf.function(network, jit_compile=True), tf.constant(X))
+
+
+def serving(rows=20_000):
+    """Cutting a batch of windows from a series."""
+    series = normal(rows, INPUTS), normal(rows, OUTPUTS)
+    shape = STEPS, BATCH, STUDY.most
+    data = batches(*series, np.arange(STEPS, rows), *shape, shuffle=0)
+    return partial(next, iter(data.repeat()))
+
+
 def products():
     """The step's matrix products, forward and backward, and nothing else."""
     x, kernel = normal(STEPS * BATCH, INPUTS), normal(INPUTS, 4 * UNITS)
@@ -122,17 +136,20 @@ def main(peers):
     found = milliseconds(
         {
             "this study: Keras, XLA": by_keras(),
+            "of it, the forward pass": forward_alone(),
+            "of it, the matrix products (NumPy)": products(),
+            "before it, cutting the batch": serving(),
             "Keras without XLA": by_keras(jit=False),
             "one input projection, XLA": by_hand(),
             "two seeds stacked, XLA": by_hand(seeds=2),
             "Keras, XLA, bfloat16": by_keras(policy="mixed_bfloat16"),
-            "its matrix products alone, NumPy": products(),
         }
     )
     found["two seeds stacked, XLA"] /= 2
     shape = map(str, (BATCH, STEPS, INPUTS, UNITS, OUTPUTS))
     (text,) = run("peer_step.py", *shape, python=peers)
-    found["torch.nn.LSTM"] = float(text)
+    by_torch = "torch.nn.LSTM, by oneDNN", "torch.nn.LSTM without oneDNN"
+    found |= zip(by_torch, map(float, text.split()), strict=True)
     ours = found["this study: Keras, XLA"]
     rows = [
         [name, f"{spent:.1f}", f"{ours / spent:.2f}"]
