@@ -16,7 +16,7 @@ from forecasting.windows import make_windows
 # A process has one compiled model of a shape and one generator of weights, so
 # its threads take turns.
 TURN = threading.RLock()
-LONGEST = 1e-3  # learning rate (Kingma & Ba 2015, algorithm 1)
+LONGEST = 3e-3  # learning rate, for the largest pools
 
 
 def build_network(
@@ -112,7 +112,7 @@ class Network(NamedTuple):
         """Learning rate to begin with, of windows for ``whole`` batches.
 
         An epoch that draws some of them takes fewer steps than a pass over
-        all, each as much longer, but no longer than Adam's authors advise.
+        all, each as much longer, up to a limit (tests/bench/README.md).
         """
         rate, most = self.settings.learning_rate, self.settings.most
         return max(rate, min(rate * whole / most, LONGEST))
