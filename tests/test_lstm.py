@@ -240,8 +240,12 @@ def test_a_pool_that_fits_into_an_epoch_is_learnt_as_if_no_limit_were():
 def test_steps_of_a_sample_are_as_much_longer(whole, rate):
     network = LSTMForecaster().network
     assert network.rate(whole) == pytest.approx(rate, rel=1e-12)
-    textbook = TextbookLSTM("close").network
-    assert textbook.rate(whole) == 1e-3
+
+
+def test_steps_of_one_stock_are_as_long_as_set():
+    """It has no century of sessions, so every epoch serves them all."""
+    network = TextbookLSTM("close").network
+    assert network.rate(network.settings.most) == 1e-3
 
 
 @pytest.mark.parametrize("most, first", [(2, 62 / 2 * 5e-5), (10**6, 5e-5)])
