@@ -210,4 +210,9 @@ def batches(
         )
         data = epochs.take(1).map(deal)
     data = data.rebatch(size).take(steps).map(cut).prefetch(2)
+    # Its optimiser would copy the rows and the targets.
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
+    options.autotune.enabled = False
+    data = data.with_options(options)
     return data.apply(tf.data.experimental.assert_cardinality(steps))

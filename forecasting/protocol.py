@@ -187,7 +187,9 @@ def run(
         if job not in done
     ]
     with _quiet_workers():
-        here = joblib.Parallel(jobs, return_as="generator_unordered")
+        here = joblib.Parallel(
+            jobs, return_as="generator_unordered", pre_dispatch="n_jobs"
+        )
         results = (
             cluster(_labelled, calls)
             if cluster

@@ -2,7 +2,8 @@
 
 ``bench.py PEERS [PART ...]``: PEERS is the Python of .venv-bench; a PART is
 one of the scripts below, and all by default. Each prints Markdown. Everything
-runs on one core, one after the other; training runs again on all cores.
+runs on one core, one after the other; training runs again on all cores, and
+the large verdict only there.
 """
 
 import platform
@@ -20,6 +21,7 @@ PAGES = {  # where a part's table stands
     "step": PAGE,
     "windows": PAGE,
     "growth": PAGE,
+    "large": PAGE,
     "scraping": PAGE,
     "cluster": PAGE,
     "skill": PAGE,
@@ -54,7 +56,7 @@ def insert(page, name, text):
 def main(peers, *parts):
     """Measure each part and put its table where it stands."""
     for part in parts or PAGES:
-        threads = len(CORES) if part == "training" else 1
+        threads = len(CORES) if part in ("training", "large") else 1
         (text,) = run(f"{part}.py", peers, threads=threads)
         insert(PAGES[part], part, text)
         insert(PAGE, "machine", machine())

@@ -5,6 +5,7 @@ its minutes are an upper bound for the whole. ``TextbookLSTM`` is fitted to
 every stock by itself, and its fits are counted from a few.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psutil
 from growth import STARTS
 from runner import CORES, HERE, POOLS, table
 
@@ -36,22 +38,32 @@ def write(data):
 
 
 def fold(data, jobs):
-    """Minutes and GB of all processes together, of the last fold's verdict."""
+    """Minutes and GB of all processes together, of the last fold's verdict.
+
+    What they share counts once (proportional set size, of Linux).
+    """
     command = [sys.executable, "-m", "forecasting", "--data", data]
     command += ["--models", *BASELINES, "LSTM", "BiLSTM", "--folds", "1"]
     command += ["--seeds", str(SEEDS), "--jobs", str(jobs)]
     command += ["--out", Path(data).parent / "verdict.csv"]
     env = {k: v for k, v in os.environ.items() if k not in POOLS}
     start, most = time.monotonic(), 0
-    with subprocess.Popen(command, env=env, start_new_session=True) as run:
-        held = ["ps", "-s", str(run.pid), "-o", "rss="]
+    with subprocess.Popen(command, env=env) as run:
         while run.poll() is None:
-            text = subprocess.run(held, capture_output=True, text=True).stdout
-            most = max(most, sum(map(int, text.split())))
+            most = max(most, memory(psutil.Process(run.pid)))
             time.sleep(1)
     if run.returncode:
         raise SystemExit(f"{command} failed")
-    return (time.monotonic() - start) / 60, most / 1e6
+    return (time.monotonic() - start) / 60, most / 1e9
+
+
+def memory(process):
+    """Bytes of a process and its workers; none of one that has just ended."""
+    total = 0
+    for each in [process, *process.children(recursive=True)]:
+        with contextlib.suppress(psutil.Error):
+            total += each.memory_full_info().pss
+    return total
 
 
 def alone(histories):
