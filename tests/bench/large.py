@@ -47,8 +47,9 @@ def fold(data, jobs):
     command += ["--seeds", str(SEEDS), "--jobs", str(jobs)]
     command += ["--out", Path(data).parent / "verdict.csv"]
     env = {k: v for k, v in os.environ.items() if k not in POOLS}
+    quiet = subprocess.DEVNULL
     start, most = time.monotonic(), 0
-    with subprocess.Popen(command, env=env) as run:
+    with subprocess.Popen(command, env=env, stdout=quiet) as run:
         while run.poll() is None:
             most = max(most, memory(psutil.Process(run.pid)))
             time.sleep(1)
@@ -99,8 +100,7 @@ def main():
         ["reading and checking 500 CSVs", f"{reading / 60:.1f}", ""],
         [f"one fold, {SEEDS} seeds, without TextbookLSTM"]
         + [f"{minutes:.0f}", f"{most:.1f}"],
-        [f"{FOLDS} folds of the same, at most", f"{FOLDS * minutes:.0f}"]
-        + [f"{most:.1f}"],
+        [f"{FOLDS} folds of the same, at most", f"{FOLDS * minutes:.0f}", ""],
         [f"TextbookLSTM, {TICKERS * FOLDS * SEEDS:,} fits, from {TRIED}"]
         + [f"{textbook:.0f}", ""],
     ]
