@@ -31,6 +31,17 @@ EPOCHS = 5  # of the LSTM, where the study allows 40
 MODELS = ("EWMA", "HAR", "Linear")
 
 
+def write(directory, tickers, sessions):
+    """Simulated histories that begin on many different days; their rows."""
+    directory.mkdir()
+    rows = 0
+    for k in range(tickers):
+        prices = garch_walk(sessions, seed=k).iloc[k % STARTS :]
+        Path(directory, f"S{k:03}.csv").write_text(to_csv(prices))
+        rows += len(prices)
+    return rows
+
+
 def walk(directory):
     """A verdict of one fold and one seed."""
     from forecasting.lstm import LSTMForecaster
@@ -43,12 +54,8 @@ def walk(directory):
 def measure(tickers, sessions):
     """Rows, seconds and peak memory in MB of one run."""
     with tempfile.TemporaryDirectory() as folder:
-        data, rows = Path(folder, "data"), 0
-        data.mkdir()
-        for k in range(tickers):
-            prices = garch_walk(sessions, seed=k).iloc[k % STARTS :]
-            Path(data, f"S{k:03}.csv").write_text(to_csv(prices))
-            rows += len(prices)
+        data = Path(folder, "data")
+        rows = write(data, tickers, sessions)
         run = subprocess.Popen([sys.executable, __file__, "walk", data])
         _, status, usage = os.wait4(run.pid, 0)
         if status:

@@ -14,27 +14,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
-from growth import STARTS
-from runner import CORES, HERE, POOLS, table
+from growth import write
+from runner import CORES, POOLS, table
 
-sys.path.insert(0, str(HERE.parent))
-
-from simulate import garch_walk
-
-from forecasting.market.prices import load_directory, to_csv
+from forecasting.market.prices import load_directory
 from forecasting.models import BASELINES, make_model
 from forecasting.protocol import fold_dates, in_parallel
 from forecasting.windows import before
 
 TICKERS, SESSIONS, FOLDS, SEEDS = 500, 6300, 4, 3
 TRIED = 4 * len(CORES)  # fits of TextbookLSTM
-
-
-def write(data):
-    """Simulated histories that begin on many different days."""
-    for k in range(TICKERS):
-        prices = garch_walk(SESSIONS, seed=k).iloc[k % STARTS :]
-        Path(data, f"S{k:03}.csv").write_text(to_csv(prices))
 
 
 def fold(data, jobs):
@@ -89,8 +78,7 @@ def fit(model, history):
 def main():
     with TemporaryDirectory() as folder:
         data = Path(folder, "data")
-        data.mkdir()
-        write(data)
+        write(data, TICKERS, SESSIONS)
         start = time.monotonic()
         histories = load_directory(data)
         reading = time.monotonic() - start
