@@ -177,7 +177,8 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, str(value))
         self.end_headers()
-        self.wfile.write(body)
+        if status not in {204, 304}:  # or the next reply begins with it
+            self.wfile.write(body)
 
 
 def serve(handler: Handler) -> None:
