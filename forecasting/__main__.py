@@ -13,7 +13,7 @@ from forecasting import plots
 from forecasting.market.prices import DATA, PriceError, load_directory
 from forecasting.models import BASELINES, NETWORKS, make_model
 from forecasting.protocol import walk_forward
-from forecasting.scores import POOLED
+from forecasting.scores import POOLED, Verdict
 
 EXAMPLES = """examples:
   python -m forecasting --data data/snapshot --out results/verdict.csv
@@ -89,12 +89,20 @@ def main(argv: list[str] | None = None) -> int:
                 parts=out.with_suffix(".parts"),
                 cluster=cluster,
             )
+        write(verdict, out)
     except (PriceError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; the same command continues", file=sys.stderr)
         return 130
+    print(brief(verdict.summary))
+    print(f"\n{len(verdict.scores)} rows in {out}")
+    return 0
+
+
+def write(verdict: Verdict, out: Path) -> None:
+    """Leave scores, summary and figure; finished fits are not needed more."""
     for table, path in [
         (verdict.scores, out),
         (verdict.summary, out.with_name(f"{out.stem}-summary.csv")),
@@ -102,9 +110,6 @@ def main(argv: list[str] | None = None) -> int:
         table.to_csv(path, index=False, float_format="%.6g")
     plots.verdict(verdict.summary).savefig(out.with_suffix(".png"))
     shutil.rmtree(out.with_suffix(".parts"))
-    print(brief(verdict.summary))
-    print(f"\n{len(verdict.scores)} rows in {out}")
-    return 0
 
 
 @contextmanager

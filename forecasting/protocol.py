@@ -17,6 +17,7 @@ from typing import NamedTuple
 import cloudpickle
 import joblib
 import pandas as pd
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from forecasting.baselines import RandomWalk
@@ -167,7 +168,8 @@ def run(
 ) -> dict[Job, dict[str, Forecast]]:
     """Carry out jobs, those already in ``parts`` excepted.
 
-    Returns forecasts of the reported horizons by job and ticker.
+    Returns forecasts of the reported horizons by job and ticker. Raises
+    OSError, in one line, where a process is killed at its fit.
     """
     files, done = {}, {}
     if parts is not None:
@@ -186,7 +188,7 @@ def run(
         for job in todo
         if job not in done
     ]
-    with _quiet_workers():
+    with _quiet_workers(), _killed_workers():
         here = joblib.Parallel(
             jobs, return_as="generator_unordered", pre_dispatch="n_jobs"
         )
@@ -279,6 +281,18 @@ def _quiet_workers() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _killed_workers() -> Iterator[None]:
+    """Say in one line that a process has died, and what to do."""
+    try:
+        yield
+    except TerminatedWorkerError as error:
+        raise OSError(
+            "a fit's process was killed (too little memory?); the same "
+            "command continues, and fewer --jobs need less"
+        ) from error
+
+
 def fit_predict(
     job: Job,
     model: Forecaster,
@@ -288,8 +302,8 @@ def fit_predict(
 ) -> dict[str, Forecast]:
     """Forecasts of a test fold's rows, by a model fitted before them.
 
-    At the reported horizons. Raises ValueError, in one line, for a forecast
-    of another shape than was asked for.
+    At the reported horizons. Raises ValueError, in one line, for what is no
+    forecast of the shape that was asked for.
     """
     fitted = fit_model(model, histories, dates, job.seed, settings)
     forecasts = {}
@@ -297,13 +311,21 @@ def fit_predict(
         if not can_test(prices, dates, settings):
             continue
         origins = fold_origins(prices, dates)
-        forecast = fitted.predict(prices, origins)
-        wanted = len(origins), settings.horizons
-        if forecast.loc.shape != wanted:
-            raise ValueError(
-                f"{job.model}: a forecast of shape {forecast.loc.shape} for "
-                f"{ticker}, but (origins, horizons) is {wanted}"
-            )
+        shape = len(origins), settings.horizons
+        wanted = f"{ticker} needs a Forecast, each part (origins, horizons): "
+        wanted += str(shape)
+        try:
+            forecast = fitted.predict(prices, origins)
+        except PriceError:
+            raise
+        except ValueError as error:  # of Forecast itself, most likely
+            raise ValueError(f"{job.model}: {error}; {wanted}") from error
+        if not isinstance(forecast, Forecast):
+            kind = type(forecast).__name__
+            raise ValueError(f"{job.model}: predict gave {kind}; {wanted}")
+        if forecast.loc.shape != shape:
+            got = forecast.loc.shape
+            raise ValueError(f"{job.model}: predict gave {got}; {wanted}")
         forecasts[ticker] = forecast.at(settings.reported)
     return forecasts
 

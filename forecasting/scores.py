@@ -59,12 +59,12 @@ def judge(
 
     ``forecasts``: of one ticker after the other, with its history, for the
     reported horizons only. A ticker's losses are dropped once they are added
-    up, so memory does not grow with tickers × origins. Rows of ticker
-    "pooled" average the losses over tickers date by date, on the dates of
-    ``calendar``; their Theil's U compares errors relative to each origin's
+    up, so theirs is no memory that grows with tickers × origins. Rows of
+    ticker "pooled" average the losses over tickers date by date, on the dates
+    of ``calendar``; their Theil's U compares errors relative to each origin's
     close.
     """
-    scores, summaries, total = [], [], None
+    scores, summaries, total, count = [], [], None, None
     keys = ["seed", "model", "horizon", "date"]
     for ticker, prices, mine in forecasts:
         table = losses(prices, splits, mine, settings)
@@ -72,10 +72,14 @@ def judge(
         scores.append(_score(ticker, table))
         summaries.append(_summarise(ticker, table))
         table = table[table["date"].isin(calendar)].set_index(keys)
-        table = table.drop(columns=["fold", "squared"]).assign(tickers=1.0)
+        table = table.drop(columns=["fold", "squared"])
+        # Counted by column: a model may say a direction of some tickers only.
+        there = table.notna().astype(float)
         total = table if total is None else total.add(table, fill_value=0.0)
-    mean = total.div(total["tickers"], axis=0)
-    pooled = mean.rename(columns={"relative": "squared"}).reset_index()
+        count = there if count is None else count.add(there, fill_value=0.0)
+    pooled = (
+        (total / count).rename(columns={"relative": "squared"}).reset_index()
+    )
     pooled = pooled.set_index("model").loc[models].reset_index()
     summaries.insert(0, _summarise(POOLED, pooled))
     return Verdict(pd.concat(scores, ignore_index=True), _compare(summaries))

@@ -66,25 +66,42 @@ def test_it_reads_no_row_after_its_origin():
     np.testing.assert_array_equal(again.scale, known.scale)
 
 
-class Narrow(Forecaster):
-    """Forecasts one session ahead where twenty are asked for."""
+class Says(Forecaster):
+    """Answers with what it is given, made of (origins, horizons) ones."""
+
+    def __init__(self, answer):
+        self.answer = answer
 
     def fit(self, histories):
         return self
 
     def predict(self, prices, origins):
-        one = np.ones((len(origins), 1))
-        return Forecast(0 * one, one, 5 * one)
+        return self.answer(np.ones((len(origins), STUDY.horizons)))
 
 
 SHORT = {"S": simulate.garch_walk(700, seed=1)}
 
 
-def test_a_forecast_of_another_shape_is_refused_in_one_line():
-    """Not spread over the horizons it does not have."""
-    line = r"^mine: a forecast of shape \(251, 1\) for S, but .* \(251, 20\)$"
-    with pytest.raises(ValueError, match=line):
-        walk_forward({"mine": Narrow()}, SHORT, 1)
+@pytest.mark.parametrize(
+    "answer, found",
+    [
+        # One session ahead, not spread over the horizons it does not have.
+        (lambda x: Forecast(0 * x[:, :1], x[:, :1], x[:, :1]), "(251, 1)"),
+        (lambda x: Forecast(0 * x[1:], x[1:], x[1:]), "(250, 20)"),
+        (lambda x: Forecast(0 * x[:, 0], x[:, 0], x[:, 0]), "(251,)"),
+        (lambda x: Forecast(0 * x, x[0], x), "(20,)"),
+        (lambda x: Forecast(x + np.nan, x, x), "finite loc"),
+        (lambda x: x, "ndarray"),
+        (lambda x: None, "NoneType"),
+    ],
+)
+def test_what_is_no_forecast_is_refused_in_one_line(answer, found):
+    with pytest.raises(
+        ValueError, match=r"^mine: .*; S needs .*\(251, 20\)$"
+    ) as refused:
+        walk_forward({"mine": Says(answer)}, SHORT, 1)
+    assert found in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_model_that_does_not_say_what_it_is_is_refused():

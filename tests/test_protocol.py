@@ -171,6 +171,31 @@ def test_a_killed_command_continues(tmp_path):
     assert not parts.exists()
 
 
+class Killed(Drift):
+    """Its process ends, as where the system takes back memory."""
+
+    def fit(self, histories):
+        os._exit(9)
+
+
+def test_a_fit_that_is_killed_is_one_line(tmp_path):
+    models = {"EWMA": EWMA(TOMORROW), "Killed": Killed(TOMORROW)}
+    parts = tmp_path / "parts"
+    with pytest.raises(OSError, match="process was killed .* continues, and"):
+        walk_forward(models, PAIR, 1, [0], TOMORROW, jobs=2, parts=parts)
+
+
+def test_what_cannot_be_written_is_one_line(tmp_path, capsys):
+    """And the fits are not lost by it."""
+    out = tmp_path / "mine.csv"
+    (tmp_path / "mine-summary.csv").mkdir()
+    command = ["--models", "EWMA", "--folds", "1", "--jobs", "1"]
+    assert main([*command, "--out", str(out)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "mine-summary.csv" in line
+    assert list(out.with_suffix(".parts").iterdir())
+
+
 def test_other_data_do_not_reuse_finished_fits(tmp_path):
     after = {"A": PAIR["A"].iloc[:-50]}
     walked({}, {"A": PAIR["A"]}, tmp_path)

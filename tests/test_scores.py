@@ -1,5 +1,7 @@
 """Scores are those of plain loops over forecasts and origins."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -268,6 +270,27 @@ def test_each_test_is_against_the_rival_it_names(verdict, loops):
             expected = diebold_mariano(mine, theirs, row.horizon)
             found = getattr(row, f"dm_{kind}"), getattr(row, f"p_{kind}")
             assert found == pytest.approx(expected, rel=1e-6)
+
+
+class Halting(Wide):
+    """Says that the late ticker falls, and of the others nothing."""
+
+    def fit(self, histories):
+        self.falls = -0.001 * (list(histories) == ["LATE"])
+        return self
+
+    def predict(self, history, origins):
+        said = super().predict(history, origins)
+        return dataclasses.replace(said, loc=said.loc + self.falls)
+
+
+def test_the_pooled_hit_rate_is_of_tickers_with_a_direction():
+    verdict = walk_forward({"Halting": Halting()}, HISTORIES, FOLDS, [0])
+    rates = verdict.summary[verdict.summary["model"] == "Halting"]
+    rates = rates.pivot(index="horizon", columns="ticker", values="hit_rate")
+    assert rates["LONG"].isna().all()
+    assert (rates["LATE"] > 0).all()
+    np.testing.assert_allclose(rates[POOLED], rates["LATE"])
 
 
 def test_the_confidence_sets_are_those_of_the_pooled_days(verdict, daily):
