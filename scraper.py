@@ -104,6 +104,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     if not options.tickers:
         parser.error("no ticker given; try: python scraper.py AAPL")
     names = ", ".join(brief(t, 24) for t in options.tickers[:5])
+    anew = options.force or options.live_bar
     try:
         options.request = Request(
             day(options.start, "--start"),
@@ -111,7 +112,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
             options.timeout,
             options.force,
             options.live_bar,
-            resume=bool(options.list) and not options.live_bar,
+            resume=bool(options.list) and not anew,
         )
         options.request.check()
         with contextlib.suppress(ValueError):  # shown as the reader knows it

@@ -25,7 +25,7 @@ from forecasting.forecaster import Forecast
 from forecasting.kept import PEERS, QUARTER, Kept, obtain, pool
 from forecasting.market import calendars, prices
 from forecasting.market.download import download
-from forecasting.market.files import put
+from forecasting.market.files import final, put
 from forecasting.market.request import Refused, brief, normalise, say
 from forecasting.settings import STUDY, Settings
 
@@ -130,11 +130,13 @@ def gather(tickers: list[str]) -> dict[str, pd.DataFrame]:
     Those on the disk where there are no newer ones, and a line says how old
     these are. What has no usable prices is left out, and a line says why.
     """
+    if not tickers:  # nothing to compare the peers with
+        return {}
     wanted = list(dict.fromkeys([*tickers, *PEERS]))
     today = date.today()
     due = [ticker for ticker in wanted if lacks(ticker, today)]
     folder = prices.directories()[0]
-    if folder.resolve() == prices.DATA / "snapshot":  # which is frozen
+    if prices.frozen(folder):
         due = []
     if due:
         folder.mkdir(parents=True, exist_ok=True)
@@ -160,12 +162,17 @@ def gather(tickers: list[str]) -> dict[str, pd.DataFrame]:
 
 
 def lacks(ticker: str, today: date) -> bool:
-    """Whether the prices on the disk lack a session, or cannot be read."""
+    """Whether the prices on the disk lack a session, or cannot be read.
+
+    Or whether their last session was still in progress.
+    """
     try:
-        history = prices.read_csv(prices.find(ticker))
+        path = prices.find(ticker)
+        history = prices.read_csv(path)
     except prices.PriceError:
         return True
-    return calendars.sessions_since(ticker, history, today) > 0
+    behind = calendars.sessions_since(ticker, history, today) > 0
+    return behind or not final(path, history)
 
 
 def forecasts(

@@ -89,9 +89,15 @@ def peers(root: Path) -> list[str]:
 def fetch(stocks: list[str], ticker: str) -> int:
     """Download some stocks; an exit code, 0 where the study can go on.
 
-    ``ticker``: the one that it cannot go on without.
+    ``ticker``: the one that it cannot go on without. Raises StudyError where
+    downloads would go to the snapshot.
     """
     folder = prices.directories()[0]
+    if prices.frozen(folder):
+        raise StudyError(
+            f"FORECASTING_DATA is {prices.show(folder)}, to which nothing is "
+            "downloaded; unset it, or name another directory"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     code = download(stocks, folder)  # prints a line for each
     if code == 1 and ticker in prices.tickers():

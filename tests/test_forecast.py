@@ -205,6 +205,12 @@ def test_the_frozen_prices_are_never_downloaded(monkeypatch, capsys):
     assert "snapshot/AAPL.csv: to 2013-03-01, " in line
 
 
+def test_peers_alone_are_not_gathered(capsys):
+    """After a ticker that is none, nothing is downloaded."""
+    assert forecast.gather([]) == {}
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_history_with_every_session_is_not_asked_for(tmp_path, monkeypatch):
     monkeypatch.setenv("FORECASTING_DATA", str(tmp_path))
     history = prices.read_csv(upstream.SNAPSHOT / "IBM.csv")
@@ -213,6 +219,9 @@ def test_a_history_with_every_session_is_not_asked_for(tmp_path, monkeypatch):
     assert not forecast.lacks("IBM", friday)
     assert not forecast.lacks("IBM", friday + timedelta(days=2))
     assert forecast.lacks("IBM", friday + timedelta(days=3))
+    end = calendars.close_of("IBM", history.index[-1]).timestamp()
+    os.utime(tmp_path / "IBM.csv", (end, end - 1))  # its last bar is not final
+    assert forecast.lacks("IBM", friday)
     (tmp_path / "IBM.csv").write_text("Date", "utf-8")
     assert forecast.lacks("IBM", friday)
     assert forecast.lacks("NOSUCH", friday)

@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import scoringrules
+import yahoo_standin
 import yaml
 from simulate import garch_walk
+from yfinance.data import YfData
 
 from forecasting.baselines import fit_student_t
 from forecasting.features import log_close
@@ -23,7 +25,7 @@ from forecasting.ledger import days, page, scoring
 from forecasting.ledger.__main__ import NOT_NOW, main
 from forecasting.ledger.record import Late, missed, origin, record
 from forecasting.market.calendars import close_of
-from forecasting.market.prices import load_directory
+from forecasting.market.prices import load_directory, to_csv
 from forecasting.protocol import walk_forward
 from forecasting.windows import make_targets
 
@@ -428,6 +430,25 @@ def test_the_committed_ledger_is_as_it_was_recorded(tmp_path):
         shutil.copytree(ROOT / "ledger", tmp_path / "ledger")
         assert main(["page", "--ledger", str(tmp_path / "ledger")]) == 0
         assert everything(tmp_path / "ledger") == everything(ROOT / "ledger")
+
+
+def test_a_bar_that_was_saved_in_progress_is_no_origin(
+    tmp_path, monkeypatch, capsys, market
+):
+    monkeypatch.setenv("FORECASTING_DATA", str(tmp_path))
+    file, prices = tmp_path / "AAPL.csv", market["AAPL"]
+    file.write_text(to_csv(prices), "utf-8")
+    close = close_of("AAPL", prices.index[-1]).timestamp()
+    os.utime(file, (close, close - 1))
+    now, ledger = evening(prices), tmp_path / "ledger"
+    with yahoo_standin.Yahoo() as yahoo:
+        yahoo.charts.clear()  # it has no newer one
+        monkeypatch.setattr(YfData(), "_session", yahoo.session())
+        arguments = ["record", "AAPL", "--ledger", str(ledger)]
+        assert main(arguments, tmp_path, now) == NOT_NOW
+    line = "AAPL: its last session was saved before its close\n"
+    assert capsys.readouterr().err.endswith(line)
+    assert not ledger.exists()
 
 
 @pytest.mark.parametrize(

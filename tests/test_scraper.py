@@ -10,6 +10,7 @@ import sys
 import time
 import tracemalloc
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,12 @@ from yahoo_standin import body, good, others, status
 
 import scraper
 from forecasting.market import prices
-from forecasting.market.calendars import calendar
-from forecasting.market.files import write
+from forecasting.market.calendars import calendar, close_of
+from forecasting.market.files import save, write
 from forecasting.market.reply import parse
 from forecasting.market.request import Manners, Refused, normalise
 from forecasting.market.validate import validate
+from forecasting.market.yahoo import fetch
 
 ROOT = Path(__file__).resolve().parents[1]
 posix = pytest.mark.skipif(
@@ -240,7 +242,10 @@ def test_what_fails_of_many_is_summed_up_by_its_cause(yahoo, scrape):
 
 
 def test_the_same_list_again_asks_for_the_rest(yahoo, scrape):
-    """Whatever kept it: a failure, a damaged file, a session since."""
+    """Whatever kept it: a failure, a damaged file, a session since.
+
+    Or a last bar that was in progress when it was saved.
+    """
     names = many(yahoo, 12)
     last = upstream.snapshot("AAPL", 100).index[-1].date()
     typed = *listed(scrape.folder, *names), "--end", str(last + timedelta(1))
@@ -248,18 +253,23 @@ def test_the_same_list_again_asks_for_the_rest(yahoo, scrape):
     assert scrape(*typed)[0] == 1
     (scrape.folder / "T05.csv").write_bytes(good(rows=100)[:-9])
     (scrape.folder / "T07.csv").write_bytes(good(rows=99))
+    close = close_of("T09", pd.Timestamp(last)).timestamp()
+    os.utime(scrape.folder / "T09.csv", (close, close - 1))
+    os.utime(scrape.folder / "T10.csv", (close, close))
     del yahoo.always["T03"]
     yahoo.asked.clear()
     code, out, _ = scrape(*typed)
     assert code == 0
-    assert charts(yahoo) == {"T03", "T05", "T07"}
-    assert out.count(f"holds its last closed session, {last}") == 9
+    assert charts(yahoo) == {"T03", "T05", "T07", "T09"}
+    assert out.count(f"holds its last closed session, {last}") == 8
     for name in names:
         file = scrape.folder / f"{name}.csv"
         assert file.read_bytes() == good(rows=100)
     yahoo.asked.clear()
     assert scrape("T00", "--end", str(last + timedelta(1)))[0] == 0
     assert len(yahoo.times()) == 1  # one that is named is asked
+    assert scrape(*typed, "--force")[0] == 0
+    assert len(yahoo.times()) == 1 + 12
 
 
 def test_when_one_is_asked_to_wait_all_do(yahoo, scrape):
@@ -368,6 +378,23 @@ def test_ctrl_c_does_not_wait_for_a_request_that_hangs(
 
 
 # ---- what stands on disk
+
+
+def test_the_four_steps_of_the_docstring_are_the_commands(
+    yahoo, scrape, monkeypatch
+):
+    scrape.saves()
+    saved = scrape.csv.read_bytes()
+    scrape.csv.unlink()
+    monkeypatch.chdir(scrape.folder)
+    Path("data").mkdir()
+    steps = re.findall(r"^ {4}(\w.*)$", scraper.__doc__, re.MULTILINE)
+    here = {"fetch": partial(fetch, session=yahoo.session()), "parse": parse}
+    exec(
+        "\n".join(steps),
+        here | {"validate": validate, "save": save, "Path": Path},
+    )
+    assert Path("data", "AAPL.csv").read_bytes() == saved
 
 
 def test_nothing_new_leaves_the_file_untouched(scrape):

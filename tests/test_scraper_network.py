@@ -1,6 +1,8 @@
 """scraper.py survives Yahoo and the way to it: the old file or a good one."""
 
+import contextlib
 import itertools
+import threading
 import time
 from functools import partial
 
@@ -9,7 +11,7 @@ import yahoo_standin as upstream
 from yahoo_standin import body, good, status
 
 from forecasting.market import yahoo as client
-from forecasting.market.request import Manners
+from forecasting.market.request import Limited, Manners, Refused
 
 
 def test_a_good_reply_is_saved_adjusted_and_to_the_byte(scrape):
@@ -124,6 +126,28 @@ def test_retry_after_beyond_the_deadline_is_not_waited_for(yahoo, scrape):
     yahoo.always["AAPL"] = status(429, Retry_After=3600)
     scrape.refuses("rate limited", "in 3600 s")
     assert len(yahoo.times()) == 1
+
+
+def test_nobody_waits_past_a_deadline_for_another_tickers_pause(yahoo):
+    guard = client.Guard(yahoo.session())
+    guard.paused = time.monotonic() + 20
+
+    def patient():
+        guard.allow(60)
+        with contextlib.suppress(Refused):
+            client.fetch("AAPL", session=guard)
+
+    other = threading.Thread(target=patient)
+    other.start()
+    while not guard.turn.locked():
+        time.sleep(0.001)
+    guard.allow(0.5)
+    started = time.monotonic()
+    with pytest.raises(Limited, match="rate limited"):
+        client.fetch("IBM", session=guard)
+    assert time.monotonic() - started < 15
+    guard.stopped.set()  # as Ctrl-C does
+    other.join()
 
 
 EMPTY = [

@@ -202,6 +202,15 @@ def test_what_is_no_ticker_is_refused(root, capsys, ticker):
     assert files(root) == ["AAPL/old.txt"]
 
 
+@pytest.mark.parametrize("typed", [["NVDA"], ["AAPL", "--fresh"]])
+def test_nothing_is_downloaded_to_the_frozen_prices(root, capsys, typed):
+    """Under FORECASTING_DATA as the tests have it."""
+    assert study.main(typed, root) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{typed[0]}: FORECASTING_DATA is data/snapshot, ")
+    assert files(root) == ["AAPL/old.txt"]
+
+
 def command(ticker, **environment):
     """What `make study` types, in a process of its own."""
     return subprocess.run(

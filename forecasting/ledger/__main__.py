@@ -14,7 +14,7 @@ from forecasting.ledger import days
 from forecasting.ledger.page import draw
 from forecasting.ledger.record import Late, Origin, origin, record
 from forecasting.ledger.scoring import keep, score, summarise
-from forecasting.market.files import write
+from forecasting.market.files import final, write
 from forecasting.market.prices import DATA, PriceError, find, read_csv
 from forecasting.market.request import read_list, say
 from forecasting.settings import STUDY, Settings
@@ -102,6 +102,8 @@ def enter(
     for ticker in asked:
         if ticker in histories:
             try:
+                if not final(find(ticker), histories[ticker]):
+                    raise Late("its last session was saved before its close")
                 origins[ticker] = origin(
                     ticker, histories[ticker], now, recorded, settings
                 )

@@ -18,7 +18,7 @@ from curl_cffi.requests import Session
 from tqdm import tqdm
 
 from forecasting.market import calendars, prices
-from forecasting.market.files import previous, save
+from forecasting.market.files import final, previous, save
 from forecasting.market.reply import Reply, parse
 from forecasting.market.request import (
     Faulty,
@@ -142,10 +142,15 @@ def update(
 
 
 def holds(path: Path, ticker: str, end: date | None) -> pd.Timestamp | None:
-    """The last closed session before `end`, where a sound CSV has it."""
+    """The last closed session before `end`, where a sound CSV has it.
+
+    All of it: a bar that was in progress when it was saved is not final.
+    """
     last = calendars.last_closed(ticker, pd.Timestamp.now("UTC"), end)
     history, _ = previous(path)
     if history is None or last is None or history.index[-1] < last:
+        return None
+    if not final(path, history):
         return None
     return last
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from forecasting.market import prices
+from forecasting.market import calendars, prices
 from forecasting.market.request import Refused, brief
 from forecasting.market.validate import IN_PROGRESS, ONE_DAY, Checked
 
@@ -29,6 +29,15 @@ def previous(path: Path) -> tuple[pd.DataFrame | None, str]:
     except (OSError, ValueError) as error:
         return None, brief(error)
     return history, ""
+
+
+def final(path: Path, history: pd.DataFrame) -> bool:
+    """Whether a CSV was written after the close of its last session.
+
+    It was not where ``--live-bar`` kept a session in progress.
+    """
+    close = calendars.close_of(path.stem, history.index[-1])
+    return path.stat().st_mtime >= close.timestamp()
 
 
 def save(checked: Checked, path: Path, force: bool) -> bool:

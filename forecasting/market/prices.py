@@ -36,6 +36,11 @@ def directories() -> list[Path]:
     return [Path(pinned)] if pinned else [DATA, DATA / "snapshot"]
 
 
+def frozen(directory: Path) -> bool:
+    """Whether a directory is the snapshot, which no download may change."""
+    return directory.resolve() == (DATA / "snapshot").resolve()
+
+
 def tickers() -> list[str]:
     """Tickers with a CSV, in alphabetical order."""
     return sorted({p.stem for d in directories() for p in d.glob("*.csv")})

@@ -90,12 +90,18 @@ class Guard(Session):
 
     def _take_turn(self) -> None:
         """Wait as long as the pace asks for, or Yahoo has asked."""
-        with self.turn:
+        left = self.thread.deadline - time.monotonic()
+        # Who has the turn may be waiting out a pause that is too long here.
+        if not self.turn.acquire(timeout=max(left, 0)):
+            raise Limited("rate limited by Yahoo", tries=1)
+        try:
             now = time.monotonic()
             pause, left = self.paused - now, self.thread.deadline - now
             if pause > max(left, 0):
                 raise Limited("rate limited by Yahoo", pause, tries=1)
             self.stopped.wait(max(pause, self.manners.pace))
+        finally:
+            self.turn.release()
 
     def _send(self, method: str, url: str, limit: float, options: dict):
         left = self.thread.deadline - time.monotonic()
