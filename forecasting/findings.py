@@ -250,12 +250,16 @@ def common_returns(
     """Log returns (%) of a ticker and its peers on their common dates.
 
     Peers are the other histories of the data directory, longest first; one
-    that would leave fewer than ``least`` common dates is left out.
+    that would leave fewer than ``least`` common dates is left out, and so is
+    a file that is no history: a line says which.
     """
-    names = [ticker, *(t for t in prices.tickers() if t != ticker)]
-    table = pd.DataFrame(
-        {t: log_returns(prices.read_csv(prices.find(t))) for t in names}
-    )
+    returns = {ticker: log_returns(prices.read_csv(prices.find(ticker)))}
+    for t in [t for t in prices.tickers() if t != ticker]:
+        try:
+            returns[t] = log_returns(prices.read_csv(prices.find(t)))
+        except prices.PriceError as error:
+            print(f"left out: {error}")
+    table = pd.DataFrame(returns)
     chosen = [ticker]
     counts = table.dropna(subset=ticker).drop(columns=ticker).count()
     for t in counts.sort_values(ascending=False, kind="stable").index:

@@ -15,6 +15,7 @@ from nbconvert import HTMLExporter
 from scipy import integrate, stats
 
 from forecasting import answers, findings
+from forecasting.market.prices import PriceError
 
 NOTEBOOK = habits.ROOT / "EDA.ipynb"
 SNAPSHOT = habits.ROOT / "data" / "snapshot"
@@ -203,6 +204,19 @@ def test_bars_of_the_test_period(executed, ticker, tested):
     inside = np.abs(returns[-(tested - 1) :]) <= stats.t.ppf(0.9, df, 0, scale)
     held = float(re.search(r"held ([\d.]+) %", told)[1])
     assert held == pytest.approx(100 * inside.mean(), abs=0.5)
+
+
+def test_a_file_that_is_no_history_is_no_peer(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FORECASTING_DATA", str(tmp_path))
+    for ticker in ("AAPL", "IBM"):
+        read(ticker).to_csv(tmp_path / f"{ticker}.csv")
+    together = findings.common_returns("AAPL")
+    (tmp_path / "mine.csv").write_text("symbol,shares\nIBM,3\n", "utf-8")
+    pd.testing.assert_frame_equal(findings.common_returns("AAPL"), together)
+    line = f"left out: {tmp_path.as_posix()}/mine.csv: no column Date, "
+    assert capsys.readouterr().out.startswith(line)
+    with pytest.raises(PriceError, match="mine.csv: no column Date"):
+        findings.common_returns("mine")
 
 
 def test_one_session_hides_the_arch_effect_from_the_squares():

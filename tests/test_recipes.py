@@ -174,6 +174,8 @@ def test_a_published_scaler_sees_the_test_rows():
     [
         (["--recipes", "nope"], 2, "invalid choice: 'nope'"),
         (["--out", "no/such/folder.csv"], 1, "no such directory for --out"),
+        (["--out", "results"], 1, "results: --out is a directory"),
+        (["--recipes", "one-row"], 2, "--recipes needs --out: results"),
     ],
 )
 def test_a_bad_argument_gets_one_clear_line(capsys, arguments, code, says):
