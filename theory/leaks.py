@@ -17,7 +17,7 @@ from training import (
 from forecasting.windows import make_windows, walk_forward_dates
 
 LOOKBACK = 20  # sessions in a window
-UNITS, RATE, CLIP = 8, 0.03, 1.0  # as in note 2
+UNITS, RATE, CLIP = 8, 0.03, 1.0  # as in note 3
 BATCH = 64
 UPDATES = 600
 COOL = 200  # last updates of the BiLSTMs, whose rate falls to 0 in a line
@@ -132,7 +132,7 @@ def forecast(tasks: list[Task], seeds: int) -> list[np.ndarray]:
 
 
 def _draw(rng: np.random.Generator) -> tuple:
-    """Draw W, U, b, V, v of an LSTM as in note 2."""
+    """Draw W, U, b, V, v of an LSTM as in note 3."""
     return initial_weights(rng, "lstm", 1, UNITS, 1, 1.0, None, "")
 
 
