@@ -124,7 +124,7 @@ def right_by_step(shares: dict, trained: int) -> Figure:
     ax.axhline(0.5, **BASELINE)
     log_x(ax, [1, 2, 4, 8, 16, 32, 64, 128])
     ax.set(xlabel="bits read", ylabel="share of right answers")
-    ax.set_ylim(0.4, 1.03)
+    ax.set_ylim(0.28, 1.03)
     ax.legend(fontsize=9, loc="center left", bbox_to_anchor=(0.27, 0.68))
     return fig
 

@@ -10,38 +10,38 @@ import numpy as np
 from cells import logistic
 
 
-# --- c_t = a_t c_{t-1} + b_t, in three ways ---------------------------------
-def linear_loop(a, b):
-    """Run c_t = a_t c_{t-1} + b_t from c_0 = 0, one step after another.
+# --- c_t = a_t c_{t-1} + g_t, in two ways -----------------------------------
+def linear_loop(a, g):
+    """Run c_t = a_t c_{t-1} + g_t from c_0 = 0, one step after another.
 
-    a, b (..., T, h) -> c (..., T, h).
+    a, g (..., T, h) -> c (..., T, h).
     """
-    c = np.empty(b.shape, np.result_type(a, b))
-    c[..., 0, :] = b[..., 0, :]
-    for t in range(1, b.shape[-2]):
-        c[..., t, :] = a[..., t, :] * c[..., t - 1, :] + b[..., t, :]
+    c = np.empty(g.shape, np.result_type(a, g))
+    c[..., 0, :] = g[..., 0, :]
+    for t in range(1, g.shape[-2]):
+        c[..., t, :] = a[..., t, :] * c[..., t - 1, :] + g[..., t, :]
     return c
 
 
-def linear_scan(a, b):
+def linear_scan(a, g):
     """The same c by a scan: log2 T passes down and as many up.
 
-    Neighbours are joined in pairs, (a, b) then (a', b') being
-    (a' a, a' b + b'), the half as long sequence is scanned, and the states
+    Neighbours are joined in pairs, (a, g) then (a', g') being
+    (a' a, a' g + g'), the half as long sequence is scanned, and the states
     between are filled in. Arithmetic grows like T. Blelloch (1990).
     """
-    T = b.shape[-2]
+    T = g.shape[-2]
     if T == 1:
-        return b.copy()
-    a_odd, b_odd = a[..., 1::2, :], b[..., 1::2, :]  # steps 2, 4, ...
+        return g.copy()
+    a_odd, g_odd = a[..., 1::2, :], g[..., 1::2, :]  # steps 2, 4, ...
     joined = slice(0, 2 * (T // 2), 2)
-    c = np.empty(b.shape, np.result_type(a, b))
+    c = np.empty(g.shape, np.result_type(a, g))
     c[..., 1::2, :] = linear_scan(
-        a_odd * a[..., joined, :], a_odd * b[..., joined, :] + b_odd
+        a_odd * a[..., joined, :], a_odd * g[..., joined, :] + g_odd
     )
-    c[..., 0, :] = b[..., 0, :]
+    c[..., 0, :] = g[..., 0, :]
     before = c[..., 1 : T - 1 : 2, :]
-    c[..., 2::2, :] = a[..., 2::2, :] * before + b[..., 2::2, :]
+    c[..., 2::2, :] = a[..., 2::2, :] * before + g[..., 2::2, :]
     return c
 
 

@@ -24,16 +24,16 @@ def one_min_step(answer):
 
 @exercise("7.2")
 def join_matrices(answer):
-    """Two steps c A + b, one after the other, as one."""
+    """Two steps c A + g, one after the other, as one."""
     rng = np.random.default_rng(0)
     steps = [(rng.normal(size=(3, 3)), rng.normal(size=3)) for _ in range(2)]
-    (A, b), (A_next, b_next) = steps
-    got_A, got_b = answer(*steps)
+    (A, g), (A_next, g_next) = steps
+    got_A, got_g = answer(*steps)
     slips = {"a row meets its first factor first": A_next @ A}
     expect_close(got_A, A @ A_next, "the joined factor differs", slips)
-    slips = {"the old addend meets the new factor": b + b_next}
-    slips["that is the other order of steps"] = b_next @ A + b
-    expect_close(got_b, b @ A_next + b_next, "the joined b differs", slips)
+    slips = {"the old addend meets the new factor": g + g_next}
+    slips["that is the other order of steps"] = g_next @ A + g
+    expect_close(got_g, g @ A_next + g_next, "the joined g differs", slips)
     return "associative as well, so it scans, at h x h x h a join"
 
 
