@@ -16,8 +16,8 @@ def crps(members, outcome: float, factors, costs) -> Figure:
     came = grid >= outcome
     left.fill_between(grid, cdf, came, color=AMBER, alpha=0.5, lw=0)
     left.plot(grid, cdf, color=BLUE, label="forecast")
-    left.plot(grid, came, "k--", label="came")
-    left.set(xlabel="close, dollars", ylabel="probability of at most that")
+    left.plot(grid, came, "k--", label="step at the outcome")
+    left.set(xlabel="close x, dollars", ylabel="probability of a close ≤ x")
     left.legend(loc="upper left", fontsize=8)
     right.plot(factors, costs, "o-", color=BLUE, ms=4)
     right.axvline(1, **BASELINE)
