@@ -6,7 +6,7 @@ import pandas as pd
 from forecasting import findings
 from forecasting.findings import LEVEL
 from forecasting.market.calendars import currency
-from forecasting.tables import p_is, p_value
+from forecasting.tables import interval_width, p_is, p_value
 
 NONE, NO_TRACE = "none found at 5 %", "No trace found at 5 %"
 
@@ -78,7 +78,8 @@ def _direction(close: pd.Series, returns: pd.Series) -> tuple[str, str]:
         f"ratios' smallest adjusted p-value is {p_value(p)}. Ljung–Box gives "
         f"{p_is(box)}, and {p_is(robust)} once made robust to changing "
         "volatility. Today's move explains "
-        f"{100 * returns.autocorr(1) ** 2:.1f} % of tomorrow's variance."
+        f"{100 * returns.autocorr(1) ** 2:.1f} % of the variation in "
+        "tomorrow's return."
     )
     if p < LEVEL:
         return answer, "a trace counts once it is found out of sample, too."
@@ -174,10 +175,7 @@ def _others(returns: pd.Series, together: pd.DataFrame) -> tuple[str, str]:
 def _bars(history: pd.DataFrame, ticker: str) -> tuple[str, str]:
     one = findings.bars(history, ticker).loc[1]
     sessions = len(findings.random_walk(history, ticker)[1]) - 1
-    chance = 200 * np.sqrt(0.8 * 0.2 / sessions)  # two standard errors
-    off = one["in 80 %"] - 80
-    width = "about right" if abs(off) <= chance else "too narrow"
-    width = "too wide" if off > chance else width
+    width = interval_width(one["in 80 %"] / 100, sessions)
     return (
         f"One session ahead, persistence has an RMSE of "
         f"{significant(one['RMSE'])} {currency(ticker)}, and the random walk "

@@ -26,6 +26,20 @@ STYLES = {
 }
 CHANCE = {"color": "#7F7F7F", "alpha": 0.25, "linewidth": 0}
 GREEN, PINK, AMBER, SKY = "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+EDGE = 1.03  # of a random walk's error: where the verdict's axes end
+# What the study's models are called where there is room, as in the README.
+NAMES = {
+    "RandomWalk": "as today (random walk)",
+    "Drift": "random walk with drift",
+    "EWMA": "EWMA volatility",
+    "Climatology": "250-session volatility",
+    "GARCH": "GARCH",
+    "HAR": "HAR on the sessions' ranges",
+    "Linear": "linear, on what the LSTM reads",
+    "TextbookLSTM": "small LSTM on scaled prices",
+    "LSTM": "LSTM",
+    "BiLSTM": "BiLSTM",
+}
 
 
 def caption(fig: Figure, title: str, text: str) -> None:
@@ -87,14 +101,17 @@ def predicted_vs_actual(
 
 
 def intervals(
-    ax: plt.Axes, dates: pd.DatetimeIndex, quantiles: dict[float, np.ndarray]
+    ax: plt.Axes,
+    dates: pd.DatetimeIndex,
+    quantiles: dict[float, np.ndarray],
+    color: str = STYLES["LSTM"]["color"],
 ) -> None:
     """Shade the central intervals of ``{level of a quantile: values}``.
 
     The median is a line; each pair of levels p and 1 − p a band, the wider
     the paler. Values may be prices or returns.
     """
-    color = np.array(to_rgb(STYLES["LSTM"]["color"]))
+    color = np.array(to_rgb(color))
     lower = sorted(p for p in quantiles if p < 0.5)
     shares = np.linspace(0.2, 0.45, len(lower))
     for share, low in zip(shares, lower, strict=True):
@@ -169,11 +186,12 @@ def verdict(summary: pd.DataFrame) -> Figure:
 
     Bars hold 95 % of what chance may do to the difference between a model
     and the one it was tested against, by Diebold and Mariano's variance.
+    What lies off an axis stands on it in words.
     """
     pooled = summary[summary["ticker"] == "pooled"]
     rows = pooled.set_index(["horizon", "model"])
     models = list(pooled["model"].unique())[::-1]
-    fig, axes = plt.subplots(1, 2, figsize=(7.6, 3.6), sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(7.6, 3.9), sharey=True)
     looks = {1: ("o", "black"), 5: ("s", GREEN), 20: ("^", AMBER)}
     for step, (horizon, (marker, color)) in enumerate(looks.items()):
         at = rows.loc[horizon].loc[models]
@@ -182,26 +200,41 @@ def verdict(summary: pd.DataFrame) -> Figure:
         y = np.arange(len(models)) + 0.22 * (1 - step)
         look = {"marker": marker, "color": color, "linestyle": "none"}
         label = f"{horizon} ahead"
-        axes[0].plot(at["theil_u"], y, label=label, **look)
+        axes[0].plot(at["theil_u"], y, label=label, ms=4, **look)
         axes[1].errorbar(
             at["crps_vs_rw"], y, xerr=1.96 * error, lw=1, ms=4, **look
         )
-    axes[0].set(xscale="log", xlabel="Theil's U (log scale)", ylabel="model")
-    axes[0].set(yticks=range(len(models)), yticklabels=models)
-    axes[0].set_xticks([1, 2, 5, 10], ["1", "2", "5", "10"])
-    axes[0].set_title("Where does the close go?")
-    axes[0].legend(title="sessions", loc="upper right")
+    axes[0].set(ylabel="model", yticks=range(len(models)))
+    axes[0].set_yticklabels([NAMES.get(name, name) for name in models])
+    axes[0].set(xlabel="Theil's U", title="Where does the close go?")
     axes[1].set_xlabel("CRPS / random walk's CRPS")
     axes[1].set_title("How far may it move?")
-    axes[1].set_xlim(pooled["crps_vs_rw"].min() - 0.03, 1.05)
-    for ax in axes:
+    for ax, key in zip(axes, ["theil_u", "crps_vs_rw"], strict=True):
+        of = pooled.groupby("model")[key]
+        far = of.max().index[of.max() >= EDGE]
+        low = min(1, pooled.loc[~pooled["model"].isin(far), key].min())
+        ax.set_xlim(low - (EDGE - low) / 3, EDGE)
         ax.axvline(1, **STYLES["persistence"])
+        for name in far:
+            words = f"{of.min()[name]:.1f} to {of.max()[name]:.1f} →"
+            place = (0.98, models.index(name))
+            ax.annotate(
+                words,
+                place,
+                xycoords=("axes fraction", "data"),
+                ha="right",
+                va="center",
+                fontsize=9,
+            )
+    look = {"title_fontsize": 8, "fontsize": 8, "handletextpad": 0}
+    axes[0].legend(title="sessions", loc="upper right", **look)
     caption(
         fig,
         "Point forecasts and distribution forecasts, all tickers and folds",
-        "Left of the dotted line is better than tomorrow = today; no point "
-        "forecast is, by more than a hair. Bars: 95 % intervals of the "
-        "difference to the model tested against, for a network the best one "
-        "without, else the random walk.",
+        "Left of the dotted line is better than tomorrow = today; in the "
+        "left panel by a steady rise, which pays where the years rose. Bars: "
+        "95 % intervals of the difference to the model tested against, for a "
+        "network the best one without, else the random walk. Arrows: off the "
+        "axis.",
     )
     return fig

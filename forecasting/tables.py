@@ -53,7 +53,7 @@ def verdict_table(summary: pd.DataFrame, ticker: str) -> pd.DataFrame:
         ("CRPS 20", "crps_vs_rw", 20),
     ]:
         at = rows[rows["horizon"] == horizon].set_index("model")
-        spread = at[f"{key}_sd"].map(lambda s: f" ± {s:.3f}" if s else "")
+        spread = at[f"{key}_sd"].map(_plus_minus)
         cells[label] = at[key].map("{:.3f}".format) + spread
     at = rows[rows["horizon"] == 1].set_index("model")
     cells["80 % holds"] = at["cover_80"].map("{:.0%}".format)
@@ -131,9 +131,13 @@ def answer(
     gain = beside.loc["LSTM"]
     rows = {
         "lowest CRPS of all": best["model"],
-        "LSTM's ÷ the random walk's": lstm["crps_vs_rw"].map("{:.3f}".format),
+        "LSTM's CRPS / the random walk's": lstm["crps_vs_rw"].map(
+            "{:.3f}".format
+        ),
         "LSTM's against `Linear`'s": gain["CRPS (%)"].map("{:+.2f} %".format),
-        "p of that difference": gain["p"].map("{:.2f}".format),
+        f"its p-value (Holm, {len(beside)} tests)": gain["p"].map(
+            "{:.2f}".format
+        ),
         "right about up or down": lstm["hit_rate"].map(_percent),
         "the commoner of the two": lstm["majority_rate"].map(_percent),
         "80 % interval holds": lstm["cover_80"].map(_percent),
@@ -144,23 +148,39 @@ def answer(
     lines = [head, ["---"] * len(head)]
     lines += [[name, *map(str, cells)] for name, cells in rows.items()]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{table}\n\n{_headline(lstm, study, ticker)}"
+    beaten = best.loc[best["model"] != "LSTM", "horizon"]
+    return f"{table}\n\n{_headline(lstm, beaten, study, ticker)}"
 
 
-def _headline(lstm: pd.DataFrame, study: pd.DataFrame, ticker: str) -> str:
-    """Whether what holds over all stocks and years holds for this one."""
+def _headline(
+    lstm: pd.DataFrame, beaten: pd.Series, study: pd.DataFrame, ticker: str
+) -> str:
+    """Whether what holds over all stocks and years holds for this one.
+
+    ``beaten``: the horizons at which another model's CRPS is the lowest.
+    """
     pooled = study[(study["ticker"] == POOLED) & (study["model"] == "LSTM")]
     pooled = pooled.set_index("horizon")["crps_vs_rw"]
     share = ", ".join(f"{100 - 100 * ratio:.1f}" for ratio in pooled)
     where = ", ".join(map(str, pooled.index))
     failed = [str(h) for h in lstm.index if lstm["crps_vs_rw"][h] >= 1]
-    here = "**It holds here, at every horizon.**"
+    here = (
+        "**Here it is below the random walk's at every horizon, too** (no "
+        "test: one year)."
+    )
     if failed:
         here = (
             f"**It does not hold for {ticker} in this year "
             f"{', '.join(failed)} sessions ahead**, where the random walk's "
-            "fixed width did better."
+            "fixed width did better (no test: one year)."
         )
+    if len(beaten):
+        here += (
+            " The LSTM is not the best model here "
+            f"{', '.join(map(str, beaten))} ahead."
+        )
+    first = lstm.index[0]
+    width = interval_width(lstm["cover_80"][first], lstm["n"][first])
     up = "No model of volatility says a direction here."
     if lstm["hit_rate"].notna().any():
         up = (
@@ -170,8 +190,20 @@ def _headline(lstm: pd.DataFrame, study: pd.DataFrame, ticker: str) -> str:
     return (
         "The study's headline: over its stocks and years the LSTM's CRPS is "
         f"{share} % below the random walk's, {where} sessions ahead. {here} "
-        f"{up}"
+        f"Its 80 % interval {first} ahead was {width} in this year. {up}"
     )
+
+
+def interval_width(held: float, closes: int, level: float = 0.8) -> str:
+    """What the share of closes that an interval held says of its width.
+
+    It is about right within two standard errors of ``level``, the closes
+    taken as independent: give the shares of one session ahead.
+    """
+    chance = 2 * np.sqrt(level * (1 - level) / closes)
+    if abs(held - level) <= chance:
+        return "about right"
+    return "too wide" if held > level else "too narrow"
 
 
 def stated(claim: str, holds: bool, ticker: str) -> str:
@@ -194,6 +226,13 @@ def forecast_table(
     table.insert(0, "Date", dates.strftime("%Y-%m-%d"))
     table.insert(1, "Horizon", np.arange(1, len(table) + 1))
     return table
+
+
+def _plus_minus(spread: float) -> str:
+    """A standard deviation beside three decimals; none where it is 0."""
+    if spread >= 5e-4 or not spread:
+        return f" ± {spread:.3f}" if spread else ""
+    return f" ± {spread:.4f}" if spread >= 5e-5 else " ± < 0.0001"
 
 
 def _percent(share: float) -> str:

@@ -6,7 +6,12 @@ import pytest
 
 from forecasting.forecaster import Forecast
 from forecasting.scores import POOLED
-from forecasting.tables import answer, beside
+from forecasting.tables import (
+    answer,
+    beside,
+    interval_width,
+    verdict_table,
+)
 from forecasting.windows import Dates
 
 
@@ -47,7 +52,8 @@ def test_networks_beside_a_rival_on_the_rows_that_are_known(compared):
 def test_a_headline_that_fails_on_the_stock_is_said_to_fail(
     compared, ratio, fails
 ):
-    columns = {"hit_rate": 0.51, "majority_rate": 0.53, "cover_80": 0.78}
+    columns = {"hit_rate": 0.51, "majority_rate": 0.53, "cover_80": 0.73}
+    columns["n"] = 252
     rows = [
         {"ticker": t, "model": m, "horizon": h, "crps": c, "crps_vs_rw": c}
         | columns
@@ -66,5 +72,42 @@ def test_a_headline_that_fails_on_the_stock_is_said_to_fail(
     assert (
         "does not hold for X in this year 5 sessions ahead" in text
     ) == fails
+    assert ("below the random walk's at every horizon" in text) != fails
+    assert ("LSTM is not the best model here 5 ahead" in text) == fails
+    assert "80 % interval 1 ahead was too narrow" in text
+    assert "p-value (Holm, 4 tests)" in text
     winner = "RandomWalk" if fails else "LSTM"
     assert f"| lowest CRPS of all | LSTM | {winner} |" in text
+
+
+@pytest.mark.parametrize(
+    ("held", "closes", "said"),
+    [
+        (0.7, 252, "too narrow"),
+        (0.9, 252, "too wide"),
+        (0.76, 252, "about right"),
+        (0.7, 60, "about right"),
+    ],
+)
+def test_a_width_is_judged_by_what_chance_may_do(held, closes, said):
+    assert interval_width(held, closes) == said
+    draws = np.random.default_rng(0).binomial(closes, 0.8, 4000) / closes
+    right = [interval_width(share, closes) == "about right" for share in draws]
+    assert 0.93 < np.mean(right) < 0.97
+
+
+@pytest.mark.parametrize(
+    ("spread", "said"),
+    [
+        (0, "0.950"),
+        (0.0312, "0.950 ± 0.031"),
+        (0.0002, "0.950 ± 0.0002"),
+        (1e-6, "0.950 ± < 0.0001"),
+    ],
+)
+def test_a_small_spread_is_not_shown_as_none(spread, said):
+    row = {"ticker": "X", "model": "LSTM", "cover_80": 0.8}
+    row |= {"theil_u": 1.0, "theil_u_sd": 0.0}
+    row |= {"crps_vs_rw": 0.95, "crps_vs_rw_sd": spread}
+    summary = pd.DataFrame([row | {"horizon": h} for h in (1, 5, 20)])
+    assert verdict_table(summary, "X").loc["LSTM", "CRPS 1"] == said
