@@ -5,7 +5,7 @@ import pandas as pd
 
 LATELY = 20  # sessions, half-life of what counts as recent
 SPANS = (1, 5, 22, 66, 250)  # a day, a week, a month, a quarter, a year
-QUARTER = 63  # sessions from one report of earnings to the next
+QUARTER = 63  # sessions from one report of earnings to the next, about
 INPUTS = 2 * 6 + len(SPANS) + 3
 LITTLE = 0.03  # of the scale: a session without a range has a logarithm, too
 TINY = 1e-12  # a price that never moved still has a variance
@@ -60,10 +60,11 @@ def inputs(prices: pd.DataFrame) -> np.ndarray:
       each as it is, and as an exponential mean of half-life 4;
     - log volatility of the last day, week, month, quarter and year (Corsi
       2009);
-    - the earnings clock: companies report every 63rd session, and their
-      prices jump. How wild were the sessions 63, 126, 189 and 252 before
-      the next day, week and month, against the 60 sessions that led there?
-      The mean of those that the history has; zero where it has none.
+    - the earnings clock: companies report about every 63 sessions, and
+      their prices jump (no report dates are read). How wild were the
+      sessions 63, 126, 189 and 252 before the next day, week and month,
+      against the 60 sessions that led there? The mean of those that the
+      history has; zero where it has none.
     """
     close, now = log_close(prices), recent_volatility(prices)
     before = np.concatenate([now[:1], now[:-1]])
@@ -90,9 +91,10 @@ def inputs(prices: pd.DataFrame) -> np.ndarray:
 
 
 def premium(prices: pd.DataFrame, annual: float) -> np.ndarray:
-    """Expected log return of a session, as known at each close, ``(n,)``.
+    """Location of a session's log return, as known at each close, ``(n,)``.
 
-    ``annual``: what shares earn in a year of 252 sessions, as a fraction. A
+    ``annual``: by what fraction the median rises in 252 sessions, about what
+    shares have paid above bills in the long run (Dimson et al. 2002). A
     history that trades on all seven days of the week is a coin's; one that
     never had a volume is a currency's or a rate's. They promise nothing: 0.
     """

@@ -25,7 +25,8 @@ class Settings:
     learning_rate: float = 5e-5
     epochs: int = 40
     patience: int = 5  # epochs without a lower validation loss
-    # what shares earn in a year, as every model of volatility assumes
+    # a year's rise of the median, in every model of volatility: about what
+    # shares have paid above bills in the long run
     premium: float = 0.05
     # rows
     block: int = 252  # sessions of a test fold: one trading year

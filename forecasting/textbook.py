@@ -1,4 +1,4 @@
-"""The network of most tutorials: where the close goes."""
+"""A small LSTM on scaled closes, or on returns: where the close goes."""
 
 from dataclasses import replace
 
@@ -17,7 +17,10 @@ RATE = 1e-3  # Adam's default, as in most tutorials
 
 
 class TextbookLSTM(Forecaster):
-    """Where the close goes: the network of most tutorials.
+    """A small LSTM on scaled closes: one layer, twenty outputs at once.
+
+    Weaker than the network of most tutorials, whose two layers say one
+    close and are fitted up to the test: predictor.ipynb has that one.
 
     ``target="close"``: windows of min-max scaled closes → the next closes.
     ``target="return"``: windows of standardised log returns → the next

@@ -10,10 +10,15 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import habits
 import pandas as pd
 import pytest
 
+from forecasting.market import prices
+from forecasting.plots import NAMES
+from forecasting.protocol import fold_dates
 from forecasting.scores import POOLED
+from forecasting.windows import before, learning_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -24,18 +29,7 @@ COLUMNS = {
     "CRPS 20": ("crps_vs_rw", 20),
     "QLIKE 1": ("qlike", 1),
 }
-LABELS = {
-    "as today (random walk)": "RandomWalk",
-    "random walk with drift": "Drift",
-    "EWMA volatility": "EWMA",
-    "250-session volatility": "Climatology",
-    "GARCH": "GARCH",
-    "HAR on the sessions' ranges": "HAR",
-    "linear, on what the LSTM reads": "Linear",
-    "textbook LSTM on prices": "TextbookLSTM",
-    "LSTM": "LSTM",
-    "BiLSTM": "BiLSTM",
-}
+LABELS = {label: model for model, label in NAMES.items()}
 
 
 def pooled():
@@ -111,10 +105,38 @@ def test_the_verdict_in_words_is_the_verdict_in_numbers():
     ]
     kept = [row["mcs_crps"] >= 0.1 for row in linear]
     assert kept == [False, False, True]
+    kept = rows["mcs_crps"].unstack("model")["GARCH"] >= 0.1
+    assert kept.tolist() == [False, False, True]
     (said,) = re.findall(r"today\" by (0\.\d) %", TEXT)
     assert said == f"{100 * (1 - lstm[0]['theil_u']):.1f}"
-    textbook = rows.loc["TextbookLSTM"]
-    assert (textbook["theil_u"] > 2).all()
+    small = rows.loc["TextbookLSTM"]
+    assert (small["theil_u"] > 2).all()
+
+
+def test_the_small_lstm_is_not_the_tutorials():
+    """How long before a test its rows end; what the other one scores."""
+    histories = prices.load_directory(ROOT / "data" / "snapshot")
+    gaps = [
+        (dates.test_start - past.index[rows.past - 1]).days / 30.4
+        for dates in fold_dates(histories, 4)
+        for ticker, history in histories.items()
+        for past in [before(history, dates)]
+        for rows in learning_rows({ticker: past}).values()
+    ]
+    assert re.findall(r"end (\d+) to (\d+) months", TEXT) == [
+        (f"{min(gaps):.0f}", f"{max(gaps):.0f}")
+    ]
+    notebook = habits.read(ROOT / "predictor.ipynb")
+    (text,) = [
+        habits.output_text(cell)
+        for cell in habits.code_cells(notebook)
+        if "Theil's U" in cell.source and "point = " in cell.source
+    ]
+    row = r"known rows +[A-Z]{3} +[\d.]+ +[\d.]+ +(\d+\.\d+)"
+    u = [float(value) for value in re.findall(row, text)]
+    assert re.findall(r"U is (\d\.\d) to (\d\.\d)", TEXT) == [
+        (f"{min(u):.1f}", f"{max(u):.1f}")
+    ]
 
 
 def test_the_gains_by_stock_are_those_of_the_verdict():
