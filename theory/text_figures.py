@@ -40,12 +40,12 @@ def passage(words: list, inside: np.ndarray, shades: dict) -> Figure:
 
     The words that stood in quotation marks are underlined.
     """
-    fig, axes = plt.subplots(len(shades), 1, figsize=(7.2, 1.75 * len(shades)))
+    fig, axes = plt.subplots(len(shades), 1, figsize=(7.2, 2.2 * len(shades)))
     for ax, (title, values) in zip(axes, shades.items(), strict=True):
         x, y = 0, 0
         for word, said, value in zip(words, inside, values, strict=True):
             wide = len(word) + 1
-            if x + wide > 78:
+            if x + wide > 56:
                 x, y = 0, y - 1
             box = {"color": plt.cm.cividis(value), "lw": 0}
             ax.add_patch(plt.Rectangle((x - 0.5, y - 0.5), wide, 0.8, **box))
@@ -55,7 +55,7 @@ def passage(words: list, inside: np.ndarray, shades: dict) -> Figure:
                 y - 0.1,
                 word,
                 family="monospace",
-                fontsize=7.5,
+                fontsize=10.5,
                 va="center",
                 **ink,
             )
@@ -63,7 +63,7 @@ def passage(words: list, inside: np.ndarray, shades: dict) -> Figure:
                 line = [x - 0.4, x + wide - 0.6], [y - 0.6, y - 0.6]
                 ax.plot(*line, color="black", lw=1.5)
             x += wide
-        ax.set(xlim=(-1, 79), ylim=(y - 1, 0.6))
+        ax.set(xlim=(-1, 57), ylim=(y - 1, 0.6))
         ax.set_title(title, loc="left", fontsize=9, color=GREY)
         ax.axis("off")
     return fig
