@@ -10,7 +10,6 @@ import platform
 import re
 import sys
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 
 from runner import CORES, HERE, run
@@ -31,18 +30,12 @@ PAGES = {  # where a part's table stands
 
 
 def machine():
-    """Date, processor and versions."""
+    """Date and processor, for the line under a table."""
     processor = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
         processor = re.search(r"model name\s*: (.*)", info.read_text())[1]
-    ours = [f"{p} {version(p)}" for p in ("keras", "tensorflow", "numpy")]
-    pins = (HERE / "requirements.txt").read_text()
-    theirs = [" ".join(p) for p in re.findall(r"^(\w+)==(\S+)", pins, re.M)]
-    return (
-        f"{date.today()}, {processor}, {len(CORES)} cores, Python "
-        f"{platform.python_version()}, {', '.join(ours + theirs)}."
-    )
+    return f"{date.today()}, {processor}, {len(CORES)} cores."
 
 
 def insert(page, name, text):
@@ -58,8 +51,7 @@ def main(peers, *parts):
     for part in parts or PAGES:
         threads = len(CORES) if part in ("training", "large") else 1
         (text,) = run(f"{part}.py", peers, threads=threads)
-        insert(PAGES[part], part, text)
-        insert(PAGE, "machine", machine())
+        insert(PAGES[part], part, f"{text.strip()}\n\n{machine()}")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ MODELS = {
     "GARCH": GARCH(),
     "HAR": HAR(),
     "Linear": Linear(),
-    "textbook LSTM (price)": TextbookLSTM("close"),
+    "small LSTM on scaled prices": TextbookLSTM("close"),
     "LSTM": LSTMForecaster(),
     "BiLSTM": LSTMForecaster(bidirectional=True),
 }
