@@ -33,7 +33,7 @@ def two_units(r: Replay) -> Figure:
     ax.plot(r.dates, r.actual, label="close", **STYLES["actual"])
     ax.plot(r.dates, said, label="LSTM", **STYLES["LSTM"])
     ax.plot(r.dates, scaled, label="scaled targets", color=ORANGE, ls="--")
-    ax.set(xlabel="session", ylabel="dollars; targets from 0 to 1")
+    ax.set(xlabel="date", ylabel="dollars; targets from 0 to 1")
     ax.legend(loc="upper left")
     return fig
 
