@@ -102,7 +102,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def write(verdict: Verdict, out: Path) -> None:
-    """Leave scores, summary and figure; finished fits are not needed more."""
+    """Leave scores, summary and figure; remove the finished fits."""
     for table, path in [
         (verdict.scores, out),
         (verdict.summary, out.with_name(f"{out.stem}-summary.csv")),

@@ -59,9 +59,9 @@ def judge(
 
     ``forecasts``: of one ticker after the other, with its history, for the
     reported horizons only. A ticker's losses are dropped once they are added
-    up, so theirs is no memory that grows with tickers × origins. Rows of
-    ticker "pooled" average the losses over tickers date by date, on the dates
-    of ``calendar``; their Theil's U compares errors relative to each origin's
+    up, so their memory does not grow with tickers × origins. Rows of ticker
+    "pooled" average the losses over tickers date by date, on the dates of
+    ``calendar``; their Theil's U compares errors relative to each origin's
     close.
     """
     scores, summaries, total, count = [], [], None, None

@@ -150,9 +150,7 @@ def holds(path: Path, ticker: str, end: date | None) -> pd.Timestamp | None:
     history, _ = previous(path)
     if history is None or last is None or history.index[-1] < last:
         return None
-    if not final(path, history):
-        return None
-    return last
+    return last if final(path, history) else None
 
 
 def ask(ticker: str, request: Request, guard: Guard) -> Reply:
