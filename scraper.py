@@ -25,13 +25,13 @@ from pathlib import Path
 
 from curl_cffi.requests import Session
 
+from forecasting.console import brief
 from forecasting.market.download import download
 from forecasting.market.prices import DATA
 from forecasting.market.request import (
     Manners,
     Refused,
     Request,
-    brief,
     day,
     read_list,
 )

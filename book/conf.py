@@ -11,7 +11,7 @@ import bokeh
 from docutils import nodes
 from sphinx.util import logging
 
-from forecasting.formulas import mathml
+from forecasting.pages.formulas import mathml
 
 ROOT = Path(__file__).resolve().parents[1]
 PROSE = 80  # characters in a cell, from which on a table is no list of facts

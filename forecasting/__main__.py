@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from forecasting import plots
+from forecasting.evaluation.verdict import POOLED, Verdict
+from forecasting.evaluation.walk_forward import walk_forward
 from forecasting.market.prices import DATA, PriceError, load_directory
-from forecasting.models import BASELINES, NETWORKS, make_model
-from forecasting.protocol import walk_forward
-from forecasting.scores import POOLED, Verdict
+from forecasting.models.registry import BASELINES, NETWORKS, make_model
+from forecasting.pages import plots
 
 EXAMPLES = """examples:
   python -m forecasting --data data/snapshot --out results/verdict.csv

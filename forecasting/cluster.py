@@ -20,8 +20,8 @@ import cloudpickle
 import pandas as pd
 from distributed import Client, KilledWorker, WorkerPlugin, as_completed
 
-from forecasting.market.request import say
-from forecasting.protocol import code_hash
+from forecasting.console import say
+from forecasting.evaluation.walk_forward import code_hash
 
 # What may change a bit of a forecast, or the way it travels.
 LIBRARIES = "numpy scipy pandas scikit-learn arch keras tensorflow distributed"

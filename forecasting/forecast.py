@@ -20,13 +20,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from forecasting import plots, tables
-from forecasting.forecaster import Forecast
+from forecasting.console import say
+from forecasting.files import put
 from forecasting.kept import PEERS, QUARTER, Kept, obtain, pool
 from forecasting.market import calendars, prices
-from forecasting.market.download import download
-from forecasting.market.files import final, put
-from forecasting.market.request import Refused, brief, normalise, say
+from forecasting.market.newest import load_newest, normalise_all
+from forecasting.models.base import Forecast
+from forecasting.pages import plots, tables
 from forecasting.settings import STUDY, Settings
 
 ROOT = prices.DATA.parent
@@ -71,8 +71,8 @@ def main(
     made, code = {}, 0
     try:
         with aside:
-            tickers = spelt(options.tickers)
-            known = gather([t for t in tickers if t])
+            tickers = normalise_all(options.tickers)
+            known = load_newest([t for t in tickers if t], PEERS)
             asked = [t for t in tickers if t in known]
             for found in forecasts(
                 asked, known, root, options.refit, settings
@@ -110,69 +110,6 @@ def parser() -> argparse.ArgumentParser:
     add("--json", action="store_true",
         help="print one JSON object; all else goes to stderr")  # fmt: skip
     return options
-
-
-def spelt(tickers: list[str]) -> list[str | None]:
-    """Tickers as Yahoo writes them; None, and a line, for what is none."""
-    names = []
-    for ticker in tickers:
-        try:
-            names.append(normalise(ticker))
-        except Refused as error:
-            say(f"{brief(ticker, 24) or repr(ticker)}: {error}")
-            names.append(None)
-    return names
-
-
-def gather(tickers: list[str]) -> dict[str, pd.DataFrame]:
-    """The newest prices of tickers and peers: ``{ticker: prices}``.
-
-    Those on the disk where there are no newer ones, and a line says how old
-    these are. What has no usable prices is left out, and a line says why.
-    """
-    if not tickers:  # nothing to compare the peers with
-        return {}
-    wanted = list(dict.fromkeys([*tickers, *PEERS]))
-    today = date.today()
-    due = [ticker for ticker in wanted if lacks(ticker, today)]
-    folder = prices.directories()[0]
-    if prices.frozen(folder):
-        due = []
-    if due:
-        folder.mkdir(parents=True, exist_ok=True)
-        if download(due, folder) == 130:
-            raise KeyboardInterrupt
-    histories = {}
-    for ticker in wanted:
-        try:
-            path = prices.find(ticker)
-        except prices.PriceError as error:
-            if ticker not in due:  # else the download has said why
-                say(str(error))
-            continue
-        try:
-            histories[ticker] = prices.read_csv(path)
-        except prices.PriceError as error:
-            say(str(error))
-            continue
-        if ticker in tickers:
-            old = calendars.age(ticker, histories[ticker], today)
-            print(f"{prices.show(path)}: to {old}")
-    return histories
-
-
-def lacks(ticker: str, today: date) -> bool:
-    """Whether the prices on the disk lack a session, or cannot be read.
-
-    Or whether their last session was still in progress.
-    """
-    try:
-        path = prices.find(ticker)
-        history = prices.read_csv(path)
-    except prices.PriceError:
-        return True
-    behind = calendars.sessions_since(ticker, history, today) > 0
-    return behind or not final(path, history)
 
 
 def forecasts(

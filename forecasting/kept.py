@@ -20,12 +20,12 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from forecasting.features import log_close
-from forecasting.forecaster import Forecast, Forecaster
-from forecasting.market.files import checksum, put
+from forecasting.files import checksum, put
 from forecasting.market.prices import DATA, PriceError, to_csv
-from forecasting.models import BASELINES, make_model
-from forecasting.protocol import in_parallel
+from forecasting.models.base import Forecast, Forecaster
+from forecasting.models.features import log_close
+from forecasting.models.registry import BASELINES, make_model
+from forecasting.parallel import in_parallel
 from forecasting.settings import STUDY, Settings
 
 PEERS = ("AAPL", "GOOG", "IBM", "MSFT")  # to learn volatility from, too
@@ -33,11 +33,8 @@ KEPT = DATA.parent / "results" / "models"
 SEEDS = (0, 1)  # of a network, as in predictor.ipynb: two cores, two fits
 QUARTER = pd.Timedelta(days=92)
 MANIFEST = "manifest.json"
-# What a fit depends on; tests/test_kept.py holds the list to the imports.
-SOURCES = (
-    *("settings", "features", "windows", "forecaster", "baselines"),
-    *("regressions", "backend", "networks", "textbook", "lstm", "models"),
-)
+# What a fit depends on: every model, and these; and the versions of these.
+SOURCES = ("settings.py", "windows.py")
 PACKAGES = (
     *("numpy", "scipy", "pandas", "scikit-learn", "arch"),
     *("tensorflow", "keras"),
@@ -289,7 +286,9 @@ def code_version() -> dict[str, str]:
     Line ends, which Git may change, are left out of it.
     """
     folder = Path(__file__).parent
-    texts = [(folder / f"{name}.py").read_text("utf-8") for name in SOURCES]
+    sources = sorted((folder / "models").glob("*.py"))
+    sources += [folder / name for name in SOURCES]
+    texts = [path.read_text("utf-8") for path in sources]
     sources = {"sources": checksum("\0".join(texts).encode())}
     return sources | {package: version(package) for package in PACKAGES}
 

@@ -20,12 +20,13 @@ import pandas as pd
 import papermill
 from nbformat import NotebookNode
 
-from forecasting import report
+from forecasting.console import brief
+from forecasting.files import replace
 from forecasting.market import calendars, prices
 from forecasting.market.download import download
-from forecasting.market.files import replace
-from forecasting.market.request import Refused, brief, normalise
-from forecasting.tables import QUANTILES
+from forecasting.market.request import Refused, normalise
+from forecasting.pages import report
+from forecasting.pages.tables import QUANTILES
 from forecasting.windows import rows_needed
 
 ROOT = Path(__file__).resolve().parents[1]

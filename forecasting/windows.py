@@ -184,3 +184,44 @@ def _too_few(rows: Learning, settings: Settings) -> bool:
 def rows_needed(folds: int, settings: Settings = STUDY) -> int:
     """Rows a history must have to be tested on every one of the folds."""
     return settings.min_train + settings.horizons + folds * settings.block
+
+
+def fold_dates(
+    histories: dict[str, pd.DataFrame], folds: int, settings: Settings = STUDY
+) -> list[Dates]:
+    """Boundaries of the test folds, the same dates for every ticker.
+
+    Raises PriceError where the joint calendar is too short for the folds,
+    or where a ticker can take part in none of them.
+    """
+    calendar = joint_calendar(histories)
+    needed = rows_needed(folds, settings)
+    if len(calendar) < needed:
+        raise PriceError(
+            f"{', '.join(histories)}: {len(calendar)} sessions, but {folds} "
+            f"test folds need {needed}; use fewer folds"
+        )
+    splits = walk_forward_dates(calendar, folds, settings)
+    for ticker, prices in histories.items():
+        if not any(can_test(prices, dates, settings) for dates in splits):
+            raise PriceError(
+                f"{ticker}: {len(prices)} rows, but no test fold has any of "
+                f"them in it and {settings.min_train} before it; leave it "
+                "out, or use other folds"
+            )
+    return splits
+
+
+def can_train(
+    prices: pd.DataFrame, dates: Dates, settings: Settings = STUDY
+) -> bool:
+    """Whether a ticker has enough rows before a fold to be fitted on."""
+    return len(before(prices, dates, settings)) >= settings.min_train
+
+
+def can_test(
+    prices: pd.DataFrame, dates: Dates, settings: Settings = STUDY
+) -> bool:
+    """Whether it has rows to be tested on, too."""
+    tested = len(fold_origins(prices, dates)) > 0
+    return tested and can_train(prices, dates, settings)

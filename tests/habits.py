@@ -68,7 +68,7 @@ def compared_outputs(nb):
 def captions(nb):
     """A cell shows a figure with `plots.show`, or calls what does.
 
-    That is a function of the notebook or of forecasting/plots.py.
+    That is a function of the notebook or of forecasting/pages/plots.py.
     """
     plots = (ROOT / "forecasting" / "plots.py").read_text(encoding="utf-8")
     sources = [plots, *(cell.source for cell in code_cells(nb))]
@@ -171,7 +171,7 @@ def asserts(cell) -> bool:
     nodes = ast.walk(tree(cell))
     return not ignored(cell) and (
         any(isinstance(node, ast.Assert) for node in nodes)
-        or "stated" in calls(tree(cell))  # forecasting/tables.py
+        or "stated" in calls(tree(cell))  # forecasting/pages/tables.py
     )
 
 

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import Ridge
 
-from forecasting.baselines import fit_student_t
-from forecasting.features import garman_klass, log_close
-from forecasting.forecaster import Forecast, Forecaster
+from forecasting.models.base import Forecast, Forecaster
+from forecasting.models.baselines import fit_student_t
+from forecasting.models.features import garman_klass, log_close
 from forecasting.settings import STUDY
 from forecasting.windows import make_targets
 

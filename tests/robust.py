@@ -104,7 +104,7 @@ HOOKS = {
 pytorch_weights = nudged(pytorch_weights)
 STARTS["PyTorch"] = pytorch_weights
 """,
-    "forecasting/backend.py": """
+    "forecasting/models/backend.py": """
 for kind in ("VarianceScaling", "Orthogonal"):
     kind = getattr(keras.initializers, kind)
     kind.__call__ = nudged(kind.__call__)
@@ -137,7 +137,7 @@ PROCESSORS = [
 # Prints a number that depends on every bit of a little arithmetic.
 PROBE = """
 import numpy as np
-from forecasting.backend import keras
+from forecasting.models.backend import keras
 rng = np.random.default_rng(0)
 x, a = rng.normal(size=(512, 16, 1)), rng.normal(size=(64, 64))
 parts = [a @ a, np.linalg.qr(a[:16, :16])[0], np.exp(a), np.log(np.abs(a))]

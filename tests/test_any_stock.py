@@ -6,13 +6,13 @@ import pytest
 import simulate
 from scipy import stats
 
-from forecasting.forecaster import Forecast, Forecaster
-from forecasting.lstm import LSTMForecaster
+from forecasting.evaluation.verdict import POOLED
+from forecasting.evaluation.walk_forward import fit_model, walk_forward
 from forecasting.market import prices
-from forecasting.protocol import fit_model, walk_forward
-from forecasting.scores import POOLED
+from forecasting.models.base import Forecast, Forecaster
+from forecasting.models.lstm import LSTMForecaster
+from forecasting.pages.tables import learnt_table
 from forecasting.settings import STUDY, Settings
-from forecasting.tables import learnt_table
 from forecasting.windows import (
     before,
     fold_origins,

@@ -6,7 +6,7 @@ import sys
 
 def test_importing_keras_writes_nothing():
     done = subprocess.run(
-        [sys.executable, "-c", "from forecasting.backend import keras"],
+        [sys.executable, "-c", "from forecasting.models.backend import keras"],
         capture_output=True,
         text=True,
     )

@@ -7,7 +7,7 @@ import simulate
 from arch import arch_model
 from scipy import stats
 
-from forecasting.baselines import (
+from forecasting.models.baselines import (
     EWMA,
     GARCH,
     Climatology,
@@ -16,8 +16,8 @@ from forecasting.baselines import (
     fit_student_t,
     garch_variance,
 )
-from forecasting.features import log_close
-from forecasting.models import BASELINES
+from forecasting.models.features import log_close
+from forecasting.models.registry import BASELINES
 from forecasting.settings import STUDY
 
 STEPS = np.arange(1, STUDY.horizons + 1)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from conftest import CONTRAST, served
 
-from forecasting.formulas import mathml
+from forecasting.pages.formulas import mathml
 
 ROOT = habits.ROOT
 BOOK = ROOT / "book"

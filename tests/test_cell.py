@@ -10,20 +10,19 @@ import pytest
 from conftest import served
 from sklearn.preprocessing import StandardScaler
 
-from forecasting.backend import keras
-from forecasting.baselines import GARCH
-from forecasting.lstm import LSTMForecaster
-from forecasting.networks import Network
-from forecasting.protocol import fit_model, fold_dates
-from forecasting.regressions import Linear, log_variance_ahead
-from forecasting.windows import before, make_windows
+from forecasting.evaluation.walk_forward import fit_model
+from forecasting.models.backend import keras
+from forecasting.models.baselines import GARCH
+from forecasting.models.lstm import LSTMForecaster
+from forecasting.models.networks import Network
+from forecasting.models.regressions import Linear, log_variance_ahead
+from forecasting.windows import before, fold_dates, make_windows
+from theory import cells
 
 CELL = habits.ROOT / "book" / "cell"
-sys.path.insert(0, str(habits.ROOT / "theory"))
 sys.path.insert(0, str(CELL))
 
 import bundle  # noqa: E402
-import cells  # noqa: E402
 import export  # noqa: E402
 
 ADDING = json.loads((CELL / "weights" / "adding.json").read_text())

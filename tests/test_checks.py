@@ -1,18 +1,16 @@
 """Exercises: stated in their note, solved, and no wrong answer passes."""
 
 import re
-import sys
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
 
-THEORY = Path(__file__).resolve().parents[1] / "theory"
-sys.path.insert(0, str(THEORY))
+from theory.cells import logistic
+from theory.checks import CHECKERS, Wrong, check
 
-from cells import logistic  # noqa: E402
-from checks import CHECKERS, Wrong, check  # noqa: E402
+THEORY = Path(__file__).resolve().parents[1] / "theory"
 
 
 def cells(path, kind):

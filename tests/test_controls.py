@@ -7,13 +7,13 @@ nothing to find nothing may be found, and what is there must be.
 import pytest
 import simulate
 
-from forecasting.lstm import LSTMForecaster
-from forecasting.models import BASELINES
-from forecasting.protocol import walk_forward
-from forecasting.regressions import HAR, Linear
-from forecasting.scores import POOLED
+from forecasting.evaluation.verdict import POOLED
+from forecasting.evaluation.walk_forward import walk_forward
+from forecasting.models.lstm import LSTMForecaster
+from forecasting.models.registry import BASELINES
+from forecasting.models.regressions import HAR, Linear
+from forecasting.models.textbook import TextbookLSTM
 from forecasting.settings import Settings
-from forecasting.textbook import TextbookLSTM
 
 
 def pooled(simulated, models):

@@ -14,7 +14,7 @@ import pytest
 from nbconvert import HTMLExporter
 from scipy import integrate, stats
 
-from forecasting import answers, findings
+from forecasting.eda import answers, findings
 from forecasting.market.prices import PriceError
 
 NOTEBOOK = habits.ROOT / "EDA.ipynb"

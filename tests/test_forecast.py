@@ -18,10 +18,11 @@ from test_kept import BRIEF
 from yfinance.data import YfData
 
 from forecasting import forecast
-from forecasting.forecaster import Forecast
 from forecasting.market import calendars, prices
+from forecasting.market.newest import is_behind, load_newest
+from forecasting.models.base import Forecast
+from forecasting.pages.tables import QUANTILES
 from forecasting.settings import Settings
-from forecasting.tables import QUANTILES
 
 ROOT = Path(__file__).resolve().parents[1]
 # The command with a brief training, and its requests led to a stand-in.
@@ -196,7 +197,7 @@ def test_ctrl_c_while_it_trains_keeps_what_was_kept(root):
 
 def test_the_frozen_prices_are_never_downloaded(monkeypatch, capsys):
     """Under FORECASTING_DATA as the tests have it."""
-    found = forecast.gather(["AAPL", "NOSUCH"])
+    found = load_newest(["AAPL", "NOSUCH"], forecast.PEERS)
     assert set(found) == set(forecast.PEERS)
     out, err = capsys.readouterr()
     assert err.startswith("NOSUCH: no CSV in data/snapshot")
@@ -207,7 +208,7 @@ def test_the_frozen_prices_are_never_downloaded(monkeypatch, capsys):
 
 def test_peers_alone_are_not_gathered(capsys):
     """After a ticker that is none, nothing is downloaded."""
-    assert forecast.gather([]) == {}
+    assert load_newest([], forecast.PEERS) == {}
     assert capsys.readouterr() == ("", "")
 
 
@@ -216,15 +217,15 @@ def test_a_history_with_every_session_is_not_asked_for(tmp_path, monkeypatch):
     history = prices.read_csv(upstream.SNAPSHOT / "IBM.csv")
     (tmp_path / "IBM.csv").write_text(prices.to_csv(history), "utf-8")
     friday = history.index[-1].date()
-    assert not forecast.lacks("IBM", friday)
-    assert not forecast.lacks("IBM", friday + timedelta(days=2))
-    assert forecast.lacks("IBM", friday + timedelta(days=3))
+    assert not is_behind("IBM", friday)
+    assert not is_behind("IBM", friday + timedelta(days=2))
+    assert is_behind("IBM", friday + timedelta(days=3))
     end = calendars.close_of("IBM", history.index[-1]).timestamp()
     os.utime(tmp_path / "IBM.csv", (end, end - 1))  # its last bar is not final
-    assert forecast.lacks("IBM", friday)
+    assert is_behind("IBM", friday)
     (tmp_path / "IBM.csv").write_text("Date", "utf-8")
-    assert forecast.lacks("IBM", friday)
-    assert forecast.lacks("NOSUCH", friday)
+    assert is_behind("IBM", friday)
+    assert is_behind("NOSUCH", friday)
 
 
 def test_one_fit_serves_those_that_end_in_the_same_quarter():

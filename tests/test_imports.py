@@ -4,39 +4,15 @@ import ast
 import os
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# From bottom to top. A module may import those of lower lines and its own.
-LAYERS = """
-market.prices market.calendars market.request settings
-market.reply market.yahoo market.validate market.files market.download features
-forecaster windows
-backend baselines networks regressions lstm textbook models
-losses significance
-scores
-protocol
-kept
-formulas tables plots report findings
-answers
-recipes.published
-recipes.rebuilt
-recipes.replays
-cluster study forecast __main__ recipes.__main__
-ledger.days
-ledger.record ledger.scoring
-ledger.page
-ledger.__main__
-scraper
-"""
-LEVEL = {
-    name: level
-    for level, names in enumerate(LAYERS.strip().splitlines())
-    for name in names.split()
-}
+# From bottom to top; what stands beside them is anywhere that has no circle.
+ROOMS = ["market", "models", "evaluation", "pages"]
 
 
 def modules() -> dict[str, Path]:
@@ -48,6 +24,11 @@ def modules() -> dict[str, Path]:
         if path.name != "__init__.py"
     }
     return found | {"scraper": ROOT / "scraper.py"}
+
+
+def room(name: str) -> str:
+    """The folder of a module; a module beside the folders is its own."""
+    return name.partition(".")[0]
 
 
 def imported(source: str) -> set[str]:
@@ -64,22 +45,46 @@ def imported(source: str) -> set[str]:
     return names & set(modules())
 
 
-@pytest.mark.parametrize("name", modules())
-def test_a_module_imports_none_of_a_higher_layer(name):
-    assert name in LEVEL, f"give {name} a layer in tests/test_imports.py"
-    source = modules()[name].read_text(encoding="utf-8")
-    for other in imported(source) & set(LEVEL):
-        assert LEVEL[other] <= LEVEL[name], f"{name} imports {other}, above it"
+def arrows() -> dict[str, set[str]]:
+    """What every module imports of ours."""
+    return {
+        name: imported(path.read_text(encoding="utf-8"))
+        for name, path in modules().items()
+    }
+
+
+def test_no_module_imports_itself_in_a_circle():
+    list(TopologicalSorter(arrows()).static_order())  # raises CycleError
+
+
+def test_the_rooms_are_entered_in_one_direction():
+    below = {room(name): set() for name in modules()}
+    for name, others in arrows().items():
+        below[room(name)] |= {room(other) for other in others}
+    floors = {name: others - {name} for name, others in below.items()}
+    order = list(TopologicalSorter(floors).static_order())
+    assert sorted(ROOMS, key=order.index) == ROOMS
+
+
+def test_a_command_imports_no_other_command():
+    commands = {
+        name
+        for name, path in modules().items()
+        if 'if __name__ == "__main__"' in path.read_text(encoding="utf-8")
+    }
+    assert {"study", "forecast", "__main__", "ledger.__main__"} <= commands
+    for name in commands:
+        assert not arrows()[name] & commands, f"{name} imports a command"
 
 
 def test_every_kind_of_import_is_seen():
     for source in [
-        "import forecasting.lstm",
-        "from forecasting.lstm import LSTMForecaster",
-        "from forecasting import lstm as model",
-        "def f():\n    from forecasting import lstm",
+        "import forecasting.models.lstm",
+        "from forecasting.models.lstm import LSTMForecaster",
+        "from forecasting.models import lstm as model",
+        "def f():\n    from forecasting.models import lstm",
     ]:
-        assert imported(source) == {"lstm"}
+        assert imported(source) == {"models.lstm"}
     assert imported("import scraper, numpy") == {"scraper"}
 
 
@@ -98,7 +103,14 @@ def loaded(code: str, *arguments) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["lstm", "textbook", "protocol", "tables", "market.prices"]
+    "module",
+    [
+        "models.lstm",
+        "models.textbook",
+        "evaluation.walk_forward",
+        "pages.tables",
+        "market.prices",
+    ],
 )
 def test_a_model_needs_no_downloader(module):
     packages = loaded(f"import forecasting.{module}")
@@ -126,7 +138,7 @@ def test_a_download_after_tensorflow_says_what_is_in_the_way(yahoo, tmp_path):
     code = """if True:
         import sys
         from pathlib import Path
-        from forecasting.backend import tf
+        from forecasting.models.backend import tf
         from yahoo_standin import StandIn
         from forecasting.market.download import download
         port, folder = sys.argv[1:]

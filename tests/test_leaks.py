@@ -1,17 +1,11 @@
 """The laboratory of theory/leaks.py: what a task sees, and what it says."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
-THEORY = Path(__file__).resolve().parents[1] / "theory"
-sys.path.insert(0, str(THEORY))
-
-import leaks  # noqa: E402
-from cells import bilstm_backward, bilstm_forward  # noqa: E402
+from theory import leaks
+from theory.cells import bilstm_backward, bilstm_forward
 
 
 @pytest.fixture

@@ -1,19 +1,13 @@
 """What note 3 looks with: films of training, held gates, Jacobians."""
 
-import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-THEORY = Path(__file__).resolve().parents[1] / "theory"
-sys.path.insert(0, str(THEORY))
-
-import cells  # noqa: E402
-import watching  # noqa: E402
-from tasks import adding_problem, latest_value, temporal_order  # noqa: E402
-from training import initial_weights, train_seeds  # noqa: E402
+from theory import cells, watching
+from theory.tasks import adding_problem, latest_value, temporal_order
+from theory.training import initial_weights, train_seeds
 
 TASK = partial(adding_problem, T=12)
 

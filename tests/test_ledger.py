@@ -18,15 +18,15 @@ import yaml
 from simulate import garch_walk
 from yfinance.data import YfData
 
-from forecasting.baselines import fit_student_t
-from forecasting.features import log_close
-from forecasting.forecaster import Forecast, Forecaster
+from forecasting.evaluation.walk_forward import walk_forward
 from forecasting.ledger import days, page, scoring
 from forecasting.ledger.__main__ import NOT_NOW, main
 from forecasting.ledger.record import Late, missed, origin, record
 from forecasting.market.calendars import close_of
 from forecasting.market.prices import load_directory, to_csv
-from forecasting.protocol import walk_forward
+from forecasting.models.base import Forecast, Forecaster
+from forecasting.models.baselines import fit_student_t
+from forecasting.models.features import log_close
 from forecasting.windows import make_targets
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import simulate
 
-from forecasting.baselines import GARCH
-from forecasting.features import inputs
+from forecasting.evaluation.walk_forward import fit_model
 from forecasting.kept import obtain, pool
-from forecasting.lstm import LSTMForecaster
-from forecasting.models import BASELINES
-from forecasting.protocol import fit_model, fold_dates
+from forecasting.models.baselines import GARCH
+from forecasting.models.features import inputs
+from forecasting.models.lstm import LSTMForecaster
+from forecasting.models.registry import BASELINES
+from forecasting.models.textbook import TextbookLSTM
 from forecasting.settings import STUDY, Settings
-from forecasting.textbook import TextbookLSTM
+from forecasting.windows import fold_dates
 
 HISTORY = simulate.garch_walk(1000, seed=4)
 FITTED = 780  # rows the models are fitted on

@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 import simulate
 
-from forecasting import networks
-from forecasting.features import inputs
-from forecasting.lstm import LSTMForecaster
 from forecasting.market.prices import PriceError
-from forecasting.networks import Network
-from forecasting.regressions import Linear, log_variance_ahead
+from forecasting.models import networks
+from forecasting.models.features import inputs
+from forecasting.models.lstm import LSTMForecaster
+from forecasting.models.networks import Network
+from forecasting.models.regressions import Linear, log_variance_ahead
+from forecasting.models.textbook import TextbookLSTM
 from forecasting.settings import STUDY, Settings
-from forecasting.textbook import TextbookLSTM
 from forecasting.windows import learning_rows, validation_dates
 
 TESTS = Path(__file__).resolve().parent

@@ -11,10 +11,10 @@ import pytest
 import simulate
 from own_model_example import RangeRegression
 
-from forecasting.forecaster import Forecast, Forecaster
+from forecasting.evaluation.verdict import POOLED
+from forecasting.evaluation.walk_forward import walk_forward
 from forecasting.market import prices
-from forecasting.protocol import walk_forward
-from forecasting.scores import POOLED
+from forecasting.models.base import Forecast, Forecaster
 from forecasting.settings import STUDY
 
 ROOT = Path(__file__).resolve().parents[1]

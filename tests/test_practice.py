@@ -1,21 +1,12 @@
 """theory/practice.py: noise inside the cell, layer norm, tasks, tables."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-THEORY = Path(__file__).resolve().parents[1] / "theory"
-sys.path.insert(0, str(THEORY))
-
-import practice  # noqa: E402
-import practice_tasks  # noqa: E402
-import training  # noqa: E402
-from cells import logistic, lstm_forward  # noqa: E402
-from tasks import adding_problem  # noqa: E402
-
-from forecasting.backend import keras, tf  # noqa: E402
+from forecasting.models.backend import keras, tf
+from theory import practice, practice_tasks, training
+from theory.cells import logistic, lstm_forward
+from theory.tasks import adding_problem
 
 S, N, T, D, H, M = 2, 3, 6, 2, 4, 2
 SHAPES = (S, D, 4 * H), (S, H, 4 * H), (S, 1, 4 * H), (S, H, M), (S, 1, M)

@@ -13,10 +13,11 @@ import simulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting import __main__, protocol
-from forecasting.features import garman_klass, inputs, session_variance
+from forecasting import __main__
+from forecasting.evaluation import walk_forward as protocol
 from forecasting.market import prices
 from forecasting.market.prices import PriceError
+from forecasting.models.features import garman_klass, inputs, session_variance
 
 ROOT = Path(__file__).resolve().parents[1]
 HISTORY = simulate.random_walk(800, seed=1)

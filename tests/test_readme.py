@@ -14,13 +14,12 @@ import habits
 import pandas as pd
 import pytest
 
-from forecasting.features import INPUTS
+from forecasting.evaluation.verdict import POOLED
 from forecasting.market import prices
-from forecasting.plots import NAMES
-from forecasting.protocol import fold_dates
-from forecasting.scores import POOLED
+from forecasting.models.features import INPUTS
+from forecasting.pages.plots import NAMES
 from forecasting.settings import STUDY
-from forecasting.windows import before, learning_rows
+from forecasting.windows import before, fold_dates, learning_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecasting.evaluation.walk_forward import fit_model
 from forecasting.market.prices import load_directory
-from forecasting.protocol import fit_model, fold_dates
 from forecasting.recipes.__main__ import main
 from forecasting.recipes.published import BY_NAME, RECIPES
 from forecasting.recipes.rebuilt import row_scale
@@ -20,6 +20,7 @@ from forecasting.recipes.replays import (
     replay,
     score,
 )
+from forecasting.windows import fold_dates
 
 ROOT = Path(__file__).resolve().parents[1]
 HISTORIES = load_directory(ROOT / "data" / "snapshot")

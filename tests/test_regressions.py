@@ -6,11 +6,11 @@ import pytest
 import simulate
 import statsmodels.api as sm
 
-from forecasting import features
-from forecasting.baselines import fit_student_t
-from forecasting.features import inputs, log_close, session_variance
 from forecasting.market.prices import PriceError
-from forecasting.regressions import HAR, Linear, log_variance_ahead
+from forecasting.models import features
+from forecasting.models.baselines import fit_student_t
+from forecasting.models.features import inputs, log_close, session_variance
+from forecasting.models.regressions import HAR, Linear, log_variance_ahead
 from forecasting.settings import STUDY, Settings
 
 H = STUDY.horizons

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from conftest import CONTRAST
 
-from forecasting import report, study
+from forecasting import study
 from forecasting.market import prices
-from forecasting.tables import QUANTILES
+from forecasting.pages import report
+from forecasting.pages.tables import QUANTILES
 
 ROOT = habits.ROOT
 STUDIED = ["EDA", "predictor"]

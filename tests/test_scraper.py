@@ -20,11 +20,12 @@ import yahoo_standin as upstream
 from yahoo_standin import body, good, others, status
 
 import scraper
+from forecasting.files import write
 from forecasting.market import prices
 from forecasting.market.calendars import calendar, close_of
-from forecasting.market.files import save, write
 from forecasting.market.reply import parse
 from forecasting.market.request import Manners, Refused, normalise
+from forecasting.market.store import save
 from forecasting.market.validate import validate
 from forecasting.market.yahoo import fetch
 

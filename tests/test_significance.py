@@ -7,7 +7,7 @@ from arch.bootstrap import MCS
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from forecasting.significance import (
+from forecasting.evaluation.significance import (
     christoffersen,
     confidence_sequence,
     confidence_set,

@@ -1,8 +1,6 @@
 """The cells of theory/successors.py against other ways to compute them."""
 
-import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,13 +8,9 @@ from conftest import finite_differences
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-THEORY = Path(__file__).resolve().parents[1] / "theory"
-sys.path.insert(0, str(THEORY))
-
-import successors  # noqa: E402
-from successors import linear_loop, linear_scan  # noqa: E402
-
-from forecasting.backend import tf  # noqa: E402
+from forecasting.models.backend import tf
+from theory import successors
+from theory.successors import linear_loop, linear_scan
 
 sizes = st.tuples(*[st.integers(1, 4)] * 4, st.integers(0, 2**32 - 1))
 PASSES = {

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting.forecaster import Forecast
-from forecasting.scores import POOLED
-from forecasting.tables import (
+from forecasting.evaluation.verdict import POOLED
+from forecasting.models.base import Forecast
+from forecasting.pages.tables import (
     answer,
     beside,
     interval_width,

@@ -2,18 +2,13 @@
 
 import hashlib
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-THEORY = Path(__file__).resolve().parents[1] / "theory"
-sys.path.insert(0, str(THEORY))
-
-import tagging  # noqa: E402
-from cells import bilstm_forward, lstm_forward  # noqa: E402
-from characters import (  # noqa: E402
+from theory import tagging
+from theory.cells import bilstm_forward, lstm_forward
+from theory.characters import (
     TEXT,
     chapters,
     inside_quotation,

@@ -2,7 +2,6 @@
 
 import inspect
 import re
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -13,14 +12,11 @@ from conftest import finite_differences
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forecasting.models.backend import keras, tf
+from theory import cells, training
+from theory.tasks import adding_problem, random_rnn
+
 THEORY = Path(__file__).resolve().parents[1] / "theory"
-sys.path.insert(0, str(THEORY))
-
-import cells  # noqa: E402
-import training  # noqa: E402
-from tasks import adding_problem, random_rnn  # noqa: E402
-
-from forecasting.backend import keras, tf  # noqa: E402
 
 SHAPES = [(1, 1, 1, 1), (3, 7, 2, 5), (2, 30, 4, 3)]  # n, T, d, h
 PASSES = {

@@ -1,89 +1,398 @@
-"""The committed verdict is what the committed code finds."""
+"""Scores are those of plain loops over forecasts and origins."""
 
-from pathlib import Path
+import dataclasses
 
 import numpy as np
 import pandas as pd
 import pytest
+import scoringrules
+import simulate
+from arch.bootstrap import MCS
+from scipy import stats
 
-from forecasting.market import prices
-from forecasting.models import BASELINES, NETWORKS, make_model
-from forecasting.protocol import Job, fit_predict, fold_dates
-from forecasting.scores import ENSEMBLE
+from forecasting.evaluation.losses import ENSEMBLE, INTERVALS, TAILS, qlike
+from forecasting.evaluation.significance import (
+    christoffersen,
+    daily_coverage,
+    diebold_mariano,
+    kupiec,
+)
+from forecasting.evaluation.verdict import KEYS, POOLED
+from forecasting.evaluation.walk_forward import walk_forward
+from forecasting.models.base import Forecast, Forecaster
+from forecasting.models.baselines import Drift, RandomWalk
+from forecasting.models.features import session_variance
+from forecasting.models.registry import BASELINES
 from forecasting.settings import STUDY
-from forecasting.windows import fold_origins
+from forecasting.windows import fold_dates
 
-ROOT = Path(__file__).resolve().parents[1]
-KEYS = ["ticker", "model", "fold", "seed", "horizon"]
-TICKER, FOLD, FOLDS, SEEDS = "IBM", 3, 4, 5
+HISTORIES = {
+    "LONG": simulate.garch_walk(1500, seed=1),
+    "LATE": simulate.garch_walk(1300, seed=2),
+}
+# The later one starts later and ends with the other.
+HISTORIES["LATE"].index = HISTORIES["LONG"].index[-1300:]
+
+
+class Noisy(Forecaster):
+    """A forecast that depends on its seed, for scores over seeds."""
+
+    def __init__(self, seed=0):
+        self.seed = seed
+
+    def fit(self, histories):
+        return self
+
+    def predict(self, history, origins):
+        rng = np.random.default_rng(self.seed)
+        shape = (len(origins), STUDY.horizons)
+        return Forecast(
+            rng.normal(0.001, 0.01, shape),
+            rng.uniform(0.01, 0.03, shape),
+            np.full(shape, 5.0),
+        )
+
+
+class Wide(Forecaster):
+    """A second model that is no baseline, without a seed."""
+
+    def fit(self, histories):
+        return self
+
+    def predict(self, history, origins):
+        steps = np.tile(np.arange(1, STUDY.horizons + 1), (len(origins), 1))
+        return Forecast(0 * steps, 0.03 * np.sqrt(steps), 0 * steps + 5)
+
+
+MODELS = {"Drift": Drift(), "Noisy": Noisy(), "Wide": Wide()}
+FOLDS, SEEDS = 2, 3
 
 
 @pytest.fixture(scope="module")
-def committed():
-    table = pd.read_csv(ROOT / "results" / "verdict.csv")
-    return table.set_index(KEYS).sort_index()
+def verdict():
+    return walk_forward(MODELS, HISTORIES, FOLDS, range(SEEDS))
 
 
 @pytest.fixture(scope="module")
-def histories():
-    return prices.load_directory(ROOT / "data" / "snapshot")
+def loops():
+    """Losses of every forecast, one origin and horizon at a time."""
+    rows = []
+    for ticker, history in HISTORIES.items():
+        close = history["Close"].to_numpy()
+        variance = session_variance(history)
+        for fold, dates in enumerate(fold_dates(HISTORIES, FOLDS)):
+            learnt = history[history.index <= dates.fit_end]
+            past = learnt["Close"].to_numpy()
+            for name, model in ({"RandomWalk": RandomWalk()} | MODELS).items():
+                seeds = range(SEEDS) if name == "Noisy" else range(1)
+                origins = [
+                    t
+                    for t in range(len(history) - 1)
+                    if dates.test_start <= history.index[t] <= dates.test_end
+                ]
+                by_seed = {}
+                for seed in seeds:
+                    if name == "Noisy":
+                        model.seed = seed
+                    model.fit({ticker: learnt})
+                    by_seed[seed] = model.predict(history, np.array(origins))
+                by_seed[ENSEMBLE] = Forecast.combine(list(by_seed.values()))
+                for seed, f in by_seed.items():
+                    rows += loop(
+                        (ticker, name, fold, str(seed)),
+                        f,
+                        origins,
+                        close,
+                        past,
+                        variance,
+                    )
+    return pd.DataFrame(rows)
 
 
-def recomputed(name, histories, horizon):
-    """RMSE and CRPS of a model's first seed on one stock and fold."""
-    dates = fold_dates(histories, FOLDS)[FOLD]
-    job = Job(name, FOLD, tuple(histories), 0)
-    model = make_model(name)
-    forecast = fit_predict(job, model, histories, dates)[TICKER]
-    column = STUDY.reported.index(horizon)
-    close = histories[TICKER]["Close"].to_numpy()
-    origins = fold_origins(histories[TICKER], dates)
-    known = origins + horizon < len(close)
-    start, end = close[origins[known]], close[origins[known] + horizon]
-    # Later rows are still unknown: any number does, they are not counted.
-    moved = np.zeros(forecast.loc.shape)
-    moved[known, column] = np.log(end / start)
-    crps = forecast.crps(moved)[known, column].mean()
-    point = start * np.exp(forecast.loc[known, column])
-    return np.sqrt(np.mean((end - point) ** 2)), crps
+def loop(label, forecast, origins, close, past, variance):
+    """One dict per origin and horizon."""
+    t_law = stats.t(forecast.df, forecast.loc, forecast.scale)
+    variances = t_law.var()
+    worst = {level: t_law.ppf(level / 100) for level in TAILS}
+    bounds = {level: t_law.interval(level / 100) for level in INTERVALS}
+    for h in STUDY.reported:
+        naive = np.mean(
+            [abs(past[i + h] - past[i]) for i in range(len(past) - h)]
+        )
+        for k, t in enumerate(origins):
+            if t + h >= len(close):
+                continue
+            loc, scale, df = (
+                p[k, h - 1]
+                for p in (forecast.loc, forecast.scale, forecast.df)
+            )
+            error = close[t + h] - close[t] * np.exp(loc)
+            moved = close[t + h] - close[t]
+            happened = np.log(close[t + h] / close[t])
+            row = {
+                **dict(zip(KEYS, (*label, h), strict=True)),
+                "origin": t,
+                "squared": error**2,
+                "relative": (error / close[t]) ** 2,
+                "absolute": abs(error),
+                "scaled": abs(error) / naive,
+                "crps": scoringrules.crps_t(happened, df, loc, scale),
+                "hit": np.nan if loc == 0 else float(loc * moved > 0),
+            }
+            seen = sum(variance[t + 1 : t + h + 1])
+            ratio = seen / variances[k, h - 1]
+            row["qlike"] = ratio - np.log(ratio) - 1
+            density = stats.t.pdf((happened - loc) / scale, df) / scale
+            row["log_score"] = -np.log(density)
+            for level, bound in worst.items():
+                beyond = happened - bound[k, h - 1]
+                row[f"var_{level}"] = float(beyond < 0)
+                weight = level / 100 if beyond > 0 else level / 100 - 1
+                row[f"quantile_{level}"] = weight * beyond
+            for level, (low, high) in bounds.items():
+                inside = low[k, h - 1] <= happened <= high[k, h - 1]
+                row[f"cover_{level}"] = float(inside)
+            yield row
 
 
-def test_every_cell_is_there_once(committed):
-    models = [*BASELINES, *NETWORKS]
-    expected = {
-        (ticker, model, fold, seed, horizon)
-        for ticker in prices.tickers()
-        for model in models
-        for fold in range(FOLDS)
-        for seed in [
-            ENSEMBLE,
-            *map(str, range(SEEDS if model in NETWORKS else 1)),
-        ]
-        for horizon in STUDY.reported
-    }
-    assert len(committed) == len(expected)
-    assert set(committed.index) == expected
+def test_scores_are_those_of_a_loop(verdict, loops):
+    expected = loops.groupby(KEYS)
+    actual = verdict.scores.set_index(KEYS).sort_index()
+    assert (actual["n"] == expected.size()).all()
+    mean = expected.mean()
+    columns = {"mae": "absolute", "mase": "scaled", "crps": "crps"}
+    columns |= {"hit_rate": "hit", "qlike": "qlike", "log_score": "log_score"}
+    columns |= {f"cover_{c}": f"cover_{c}" for c in INTERVALS}
+    columns |= {f"var_{c}": f"var_{c}" for c in TAILS}
+    for mine, theirs in columns.items():
+        np.testing.assert_allclose(actual[mine], mean[theirs], rtol=1e-9)
+    rmse = np.sqrt(mean["squared"])
+    np.testing.assert_allclose(actual["rmse"], rmse, rtol=1e-9)
+    for ticker, model, fold, seed, h in actual.index:
+        walk = (ticker, "RandomWalk", fold, "0", h)
+        row = actual.loc[(ticker, model, fold, seed, h)]
+        mine = (ticker, model, fold, seed, h)
+        assert row["theil_u"] == pytest.approx(rmse[mine] / rmse[walk])
+        ratio = mean["crps"][mine] / mean["crps"][walk]
+        assert row["crps_vs_rw"] == pytest.approx(ratio)
 
 
-@pytest.mark.parametrize("name", ["RandomWalk", "GARCH"])
-@pytest.mark.parametrize("horizon", STUDY.reported)
-def test_a_baseline_scores_what_was_committed(
-    name, horizon, committed, histories
-):
-    alone = {TICKER: histories[TICKER]}
-    rmse, crps = recomputed(name, alone, horizon)
-    row = committed.loc[(TICKER, name, FOLD, "0", horizon)]
-    assert rmse == pytest.approx(row["rmse"], rel=1e-5)
-    assert crps == pytest.approx(row["crps"], rel=1e-4)
+def test_every_ticker_model_fold_seed_and_horizon_has_one_row(verdict):
+    counts = verdict.scores.groupby(KEYS).size()
+    assert (counts == 1).all()
+    per_fold = len(HISTORIES) * FOLDS * len(STUDY.reported)
+    seeds = 3 * 2 + (SEEDS + 1)  # three without a seed, Noisy; ensembles too
+    assert len(counts) == per_fold * seeds
 
 
-def test_a_network_scores_what_was_committed(committed, histories):
-    """To within the spread of the committed seeds, on any machine."""
-    rmse, crps = recomputed("LSTM", histories, 1)
-    seeds = committed.loc[
-        [(TICKER, "LSTM", FOLD, str(seed), 1) for seed in range(SEEDS)]
+TESTS = {"kupiec": kupiec, "christoffersen": christoffersen}
+LOSSES = ["qlike", "log_score"] + [
+    f"{name}_{level}" for name in ("var", "quantile") for level in TAILS
+]
+
+
+@pytest.fixture(scope="module")
+def daily(loops):
+    """The ensembles' losses, averaged over tickers date by date."""
+    index = {t: h.index for t, h in HISTORIES.items()}
+    dates = [
+        index[ticker][t]
+        for ticker, t in zip(loops["ticker"], loops["origin"], strict=True)
     ]
-    for actual, column in [(rmse, "rmse"), (crps, "crps")]:
-        low, high = seeds[column].min(), seeds[column].max()
-        room = (high - low) + 1e-5 * high
-        assert low - room < actual < high + room
+    chosen = loops.assign(date=dates)[loops["seed"] == ENSEMBLE]
+    return chosen.groupby(["horizon", "model", "date"])[
+        ["relative", "crps", *LOSSES]
+    ].mean()
+
+
+def test_the_pooled_summary_averages_losses_date_by_date(verdict, daily):
+    """Both tickers count the same on a date, whatever their currency."""
+    summary = verdict.summary.set_index(["ticker", "horizon", "model"])
+    for h in STUDY.reported:
+        walk = daily.loc[h, "RandomWalk"]
+        for name in MODELS:
+            row = summary.loc[(POOLED, h, name)]
+            mine = daily.loc[h, name]
+            assert row["n"] == len(mine)
+            theil = np.sqrt(mine["relative"].mean() / walk["relative"].mean())
+            assert row["theil_u"] == pytest.approx(theil)
+            ratio = mine["crps"].mean() / walk["crps"].mean()
+            assert row["crps_vs_rw"] == pytest.approx(ratio)
+            for loss in LOSSES:
+                assert row[loss] == pytest.approx(mine[loss].mean()), loss
+
+
+def test_a_ticker_summary_averages_its_folds(verdict, loops):
+    chosen = loops[loops["seed"] == ENSEMBLE]
+    mean = chosen.groupby(["ticker", "horizon", "model"])[LOSSES].mean()
+    summary = verdict.summary.set_index(["ticker", "horizon", "model"])
+    np.testing.assert_allclose(summary.loc[mean.index, LOSSES], mean)
+
+
+def test_a_session_without_any_range_costs_no_infinity():
+    cost = qlike(np.array([1e-4, 1e-4, np.inf]), np.array([0.0, 1e-4, 1e-4]))
+    assert 10 < cost[0] < 30 and cost[1] == 0 and cost[2] == np.inf
+
+
+def test_qlike_ranks_by_a_noisy_proxy_as_by_the_variance():
+    """Patton (2011): on average, the true variance is forecast best."""
+    proxy = np.random.default_rng(0).chisquare(1, 50_000)
+    best = qlike(np.ones(1), proxy).mean()
+    for wrong in (0.8, 1.25):
+        assert qlike(np.full(1, wrong), proxy).mean() > best
+
+
+def test_each_loss_has_its_own_best_rival(verdict):
+    pooled = verdict.summary[verdict.summary["ticker"] == POOLED]
+    for h, rows in pooled.groupby("horizon"):
+        rivals = rows[rows["model"].isin(BASELINES)].set_index("model")
+        everywhere = verdict.summary[verdict.summary["horizon"] == h]
+        baseline = everywhere["model"].isin(BASELINES)
+        for loss, column in [("crps", "against"), ("qlike", "against_qlike")]:
+            best = rivals[loss].idxmin()
+            assert (everywhere.loc[~baseline, column] == best).all()
+            assert (everywhere.loc[baseline, column] == "RandomWalk").all()
+
+
+def test_each_test_is_against_the_rival_it_names(verdict, loops):
+    chosen = loops[(loops["seed"] == ENSEMBLE) & (loops["ticker"] == "LATE")]
+    wide = chosen.set_index(["horizon", "model", "origin"]).sort_index()
+    rows = verdict.summary[verdict.summary["ticker"] == "LATE"]
+    for row in rows.itertuples():
+        for kind, loss, rival in [
+            ("crps", "crps", row.against),
+            ("qlike", "qlike", row.against_qlike),
+            ("point", "squared", "RandomWalk"),
+        ]:
+            mine, theirs = (
+                wide.loc[(row.horizon, name), loss].to_numpy()
+                for name in (row.model, rival)
+            )
+            expected = diebold_mariano(mine, theirs, row.horizon)
+            found = getattr(row, f"dm_{kind}"), getattr(row, f"p_{kind}")
+            assert found == pytest.approx(expected, rel=1e-6)
+
+
+class Halting(Wide):
+    """Says that the late ticker falls, and of the others nothing."""
+
+    def fit(self, histories):
+        self.falls = -0.001 * (list(histories) == ["LATE"])
+        return self
+
+    def predict(self, history, origins):
+        said = super().predict(history, origins)
+        return dataclasses.replace(said, loc=said.loc + self.falls)
+
+
+def test_the_pooled_hit_rate_is_of_tickers_with_a_direction():
+    verdict = walk_forward({"Halting": Halting()}, HISTORIES, FOLDS, [0])
+    rates = verdict.summary[verdict.summary["model"] == "Halting"]
+    rates = rates.pivot(index="horizon", columns="ticker", values="hit_rate")
+    assert rates["LONG"].isna().all()
+    assert (rates["LATE"] > 0).all()
+    np.testing.assert_allclose(rates[POOLED], rates["LATE"])
+
+
+def test_the_confidence_sets_are_those_of_the_pooled_days(verdict, daily):
+    summary = verdict.summary.set_index(["ticker", "horizon", "model"])
+    summary = summary.sort_index()
+    single = summary.drop(index=POOLED, level="ticker")
+    for loss in ("crps", "qlike"):
+        assert single[f"mcs_{loss}"].isna().all()
+        for h in STUDY.reported:
+            table = daily.loc[h, loss].unstack("model")
+            table = table[table.mean().sort_values().index]
+            block = max(10, 2 * h)
+            test = MCS(table, size=0.1, block_size=block, seed=0)
+            test.compute()
+            found = summary.loc[(POOLED, h), f"mcs_{loss}"]
+            expected = test.pvalues["Pvalue"][found.index]
+            np.testing.assert_allclose(found, expected)
+
+
+def test_breaches_are_tested_one_session_ahead(verdict, loops, daily):
+    chosen = loops[(loops["seed"] == ENSEMBLE) & (loops["horizon"] == 1)]
+    chosen = chosen.set_index(["ticker", "model"])
+    summary = verdict.summary.set_index(["horizon", "ticker", "model"])
+    summary = summary.sort_index()
+    names = [f"kupiec_{level}" for level in TAILS]
+    names += [f"christoffersen_{level}" for level in TAILS]
+    assert summary.loc[[5, 20], names].isna().all(axis=None)
+    assert summary.loc[(1, POOLED), names[2:]].isna().all(axis=None)
+    for level in TAILS:
+        for (ticker, model), row in summary.loc[1].iterrows():
+            if ticker == POOLED:
+                share = daily.loc[(1, model), f"var_{level}"]
+                p = daily_coverage(share.to_numpy(), level / 100)[1]
+                assert row[f"kupiec_{level}"] == pytest.approx(p)
+                continue
+            breaches = chosen.loc[(ticker, model), f"var_{level}"].to_numpy()
+            for name, test in TESTS.items():
+                p = test(breaches, level / 100)[1]
+                assert row[f"{name}_{level}"] == pytest.approx(p)
+
+
+def test_the_spread_over_seeds_is_their_standard_deviation(verdict, loops):
+    noisy = loops[(loops["model"] == "Noisy") & (loops["ticker"] == "LATE")]
+    walk = loops[
+        (loops["model"] == "RandomWalk") & (loops["ticker"] == "LATE")
+    ]
+    for h in STUDY.reported:
+        reference = walk[walk["horizon"] == h]["crps"].mean()
+        ratios = [
+            noisy[(noisy["horizon"] == h) & (noisy["seed"] == seed)][
+                "crps"
+            ].mean()
+            / reference
+            for seed in "012"
+        ]
+        summary = verdict.summary.set_index(["ticker", "horizon", "model"])
+        row = summary.loc[("LATE", h, "Noisy")]
+        assert row["crps_vs_rw_sd"] == pytest.approx(np.std(ratios, ddof=1))
+
+
+@pytest.mark.parametrize("kind", ["crps", "qlike", "point"])
+@pytest.mark.parametrize("pooled", [True, False])
+@pytest.mark.parametrize("models", [["Noisy", "Wide"], ["Drift"]])
+def test_holm_spans_models_tickers_and_horizons(verdict, kind, pooled, models):
+    summary = verdict.summary
+    mine = summary[
+        summary["model"].isin(models)
+        & ((summary["ticker"] == POOLED) == pooled)
+    ].sort_values(f"p_{kind}")
+    tickers = 1 if pooled else len(HISTORIES)
+    assert len(mine) == len(models) * tickers * len(STUDY.reported)
+    running = 0.0
+    for rank, (_, row) in enumerate(mine.iterrows()):
+        running = max(running, (len(mine) - rank) * row[f"p_{kind}"])
+        assert row[f"p_{kind}_holm"] == pytest.approx(min(running, 1.0))
+
+
+def test_the_random_walk_alone_gets_its_summary():
+    summary = walk_forward({}, HISTORIES, 1).summary
+    assert (summary["mcs_qlike"].dropna() == 1).all()
+    for kind in ("crps", "qlike", "point"):
+        assert (summary[f"p_{kind}_holm"] == 1).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_infinite_variance_costs_infinity_and_wins_nothing():
+    class Heavy(Wide):
+        def predict(self, history, origins):
+            wide = super().predict(history, origins)
+            return Forecast(wide.loc, wide.scale, np.full(wide.df.shape, 1.5))
+
+    models = {"Heavy": Heavy(), "Drift": Drift()}
+    summary = walk_forward(models, HISTORIES, 1).summary
+    heavy = summary[summary["model"] == "Heavy"]
+    assert (heavy["qlike"] == np.inf).all() and heavy["mcs_qlike"].isna().all()
+    assert (heavy["p_qlike_holm"] == 1).all()
+    others = summary[summary["model"] != "Heavy"]
+    assert np.isfinite(others[["qlike", "dm_qlike"]]).all(axis=None)
+
+
+def test_two_jobs_find_what_one_finds(verdict):
+    again = walk_forward(MODELS, HISTORIES, FOLDS, range(SEEDS), jobs=2)
+    pd.testing.assert_frame_equal(again.scores, verdict.scores)
+    pd.testing.assert_frame_equal(again.summary, verdict.summary)

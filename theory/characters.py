@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from forecasting.backend import keras
+from forecasting.models.backend import keras
 
 TEXT = Path(__file__).with_name("text") / "alice.txt"
 layers = keras.layers

@@ -4,7 +4,7 @@
 ``Wrong``, with a hint, when it is not.
 """
 
-from exercises import (  # noqa: F401
+from theory.exercises import (  # noqa: F401
     note_01,
     note_02,
     note_03,
@@ -15,7 +15,7 @@ from exercises import (  # noqa: F401
     note_08,
     note_09,
 )
-from exercises.marking import CHECKERS, Wrong
+from theory.exercises.marking import CHECKERS, Wrong
 
 
 def check(number: str, answer) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from forecasting.backend import keras
+from forecasting.models.backend import keras
 
 # which of the five terms a question adds up, counted from the step asked
 QUESTIONS = {

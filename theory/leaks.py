@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
-from training import (
+
+from forecasting.windows import make_windows, walk_forward_dates
+from theory.training import (
     adam,
     backward_from_every_step,
     initial_weights,
@@ -13,8 +15,6 @@ from training import (
     stacked_lstm_forward,
     transpose,
 )
-
-from forecasting.windows import make_windows, walk_forward_dates
 
 LOOKBACK = 20  # sessions in a window
 UNITS, RATE, CLIP = 8, 0.03, 1.0  # as in note 3

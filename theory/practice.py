@@ -10,9 +10,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from scipy import stats
-from training import adam, initial_weights, transpose
 
-from forecasting.backend import keras
+from forecasting.models.backend import keras
+from theory.training import adam, initial_weights, transpose
 
 layers, ops = keras.layers, keras.ops
 

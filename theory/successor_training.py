@@ -7,15 +7,16 @@ stack of networks shares one loop over time, as there. float64.
 from functools import partial
 
 import numpy as np
-from cells import logistic
-from successors import (
+
+from theory.cells import logistic
+from theory.successors import (
     linear_scan,
     minlstm_backward,
     minlstm_forward,
     slstm_backward,
     slstm_forward,
 )
-from training import adam, initial_weights, transpose
+from theory.training import adam, initial_weights, transpose
 
 
 def train_stack(

@@ -7,7 +7,8 @@ b (s, 1, .).
 """
 
 import numpy as np
-from cells import logistic
+
+from theory.cells import logistic
 
 
 # --- c_t = a_t c_{t-1} + g_t, in two ways -----------------------------------

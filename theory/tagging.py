@@ -8,7 +8,8 @@ forward LSTMs is a flag: its second LSTM reads the words in reverse.
 """
 
 import numpy as np
-from training import (
+
+from theory.training import (
     adam,
     backward_from_every_step,
     initial_weights,

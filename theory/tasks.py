@@ -1,7 +1,8 @@
 """Tasks and networks drawn at random, for more than one note."""
 
 import numpy as np
-from cells import ACTIVATIONS
+
+from theory.cells import ACTIVATIONS
 
 
 def adding_problem(rng, n, T, silent=0):

@@ -5,7 +5,8 @@ run together, along a leading axis s, as in training.py.
 """
 
 import numpy as np
-from training import CELLS, transpose
+
+from theory.training import CELLS, transpose
 
 
 def run(cell, networks, x):

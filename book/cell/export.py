@@ -6,7 +6,6 @@ before its last test year). The page reads nothing else.
 """
 
 import json
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -14,21 +13,19 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from forecasting.evaluation.walk_forward import fit_model
+from forecasting.market.prices import read_csv
+from forecasting.models.baselines import GARCH, estimate_garch
+from forecasting.models.features import log_close, recent_volatility
+from forecasting.models.lstm import LSTMForecaster
+from forecasting.settings import STUDY
+from forecasting.windows import before, fold_dates
+from theory.cells import lstm_forward, rnn_forward
+from theory.tasks import adding_problem
+from theory.training import train_seeds
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(ROOT / "theory"))
-
-from cells import lstm_forward, rnn_forward  # noqa: E402
-from tasks import adding_problem  # noqa: E402
-from training import train_seeds  # noqa: E402
-
-from forecasting.baselines import GARCH, estimate_garch  # noqa: E402
-from forecasting.features import log_close, recent_volatility  # noqa: E402
-from forecasting.lstm import LSTMForecaster  # noqa: E402
-from forecasting.market.prices import read_csv  # noqa: E402
-from forecasting.protocol import fit_model, fold_dates  # noqa: E402
-from forecasting.settings import STUDY  # noqa: E402
-from forecasting.windows import before  # noqa: E402
 
 TICKER = "AAPL"
 LAG, SEEDS = 100, range(5)  # as note 3 trains

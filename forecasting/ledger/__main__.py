@@ -9,14 +9,16 @@ from pathlib import Path
 import pandas as pd
 
 from forecasting import kept
-from forecasting.forecast import gather, spelt
+from forecasting.console import say
+from forecasting.files import write
 from forecasting.ledger import days
 from forecasting.ledger.page import draw
 from forecasting.ledger.record import Late, Origin, origin, record
 from forecasting.ledger.scoring import keep, score, summarise
-from forecasting.market.files import final, write
+from forecasting.market.newest import load_newest, normalise_all
 from forecasting.market.prices import DATA, PriceError, find, read_csv
-from forecasting.market.request import read_list, say
+from forecasting.market.request import read_list
+from forecasting.market.store import final
 from forecasting.settings import STUDY, Settings
 
 ROOT = DATA.parent
@@ -96,8 +98,8 @@ def enter(
     settings: Settings = STUDY,
 ) -> int:
     """Record what can be forecast now, by fits of a folder; the exit code."""
-    recorded, asked = days.read(ledger), spelt(tickers)
-    histories = gather([t for t in asked if t])
+    recorded, asked = days.read(ledger), normalise_all(tickers)
+    histories = load_newest([t for t in asked if t], kept.PEERS)
     origins: dict[str, Origin] = {}
     for ticker in asked:
         if ticker in histories:
@@ -138,7 +140,7 @@ def rescore(ledger: Path, recorded: pd.DataFrame) -> None:
     if recorded.empty:
         print("nothing is on record yet")
         return
-    scores = score(recorded, gather(sorted(recorded["ticker"].unique())))
+    scores = score(recorded, load_newest(sorted(recorded["ticker"].unique())))
     matured, notes = keep(scores, ledger / SCORES)
     for note in notes:
         say(note)

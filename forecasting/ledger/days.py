@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from forecasting.market.files import checksum, sweep
+from forecasting.files import checksum, sweep
 
 # https://docs.hubverse.io: the columns of the hubverse's model output.
 COLUMNS = ["model_id", "origin_date", "target_end_date", "horizon", "ticker"]

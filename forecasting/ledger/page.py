@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
-from forecasting import plots
+from forecasting.evaluation.significance import confidence_sequence, first_look
+from forecasting.files import write
 from forecasting.ledger.record import missed
 from forecasting.ledger.scoring import (
     ALPHA,
@@ -17,8 +18,7 @@ from forecasting.ledger.scoring import (
     daily,
     summarise,
 )
-from forecasting.market.files import write
-from forecasting.significance import confidence_sequence, first_look
+from forecasting.pages import plots
 from forecasting.windows import joint_calendar
 
 FIGURE = "record.png"

@@ -7,12 +7,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
-from forecasting.forecaster import Forecast
+from forecasting.files import checksum
 from forecasting.ledger import days
 from forecasting.ledger.days import COLUMNS, LEVELS
 from forecasting.market.calendars import close_of, next_sessions
-from forecasting.market.files import checksum
 from forecasting.market.prices import to_csv
+from forecasting.models.base import Forecast
 from forecasting.settings import STUDY, Settings
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import scoringrules
 
+from forecasting.evaluation.losses import INTERVALS, TAILS
+from forecasting.evaluation.significance import confidence_sequence
 from forecasting.ledger.days import COLUMNS, LEVELS, parse
-from forecasting.losses import INTERVALS, TAILS
-from forecasting.models import BASELINES
-from forecasting.significance import confidence_sequence
+from forecasting.models.registry import BASELINES
 
 WALK = "RandomWalk"
 KEYS = COLUMNS[:5]  # what a forecast is: all but its quantiles

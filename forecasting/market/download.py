@@ -17,8 +17,8 @@ import yfinance
 from curl_cffi.requests import Session
 from tqdm import tqdm
 
+from forecasting.console import brief, say
 from forecasting.market import calendars, prices
-from forecasting.market.files import final, previous, save
 from forecasting.market.reply import Reply, parse
 from forecasting.market.request import (
     Faulty,
@@ -26,10 +26,9 @@ from forecasting.market.request import (
     NoPrices,
     Refused,
     Request,
-    brief,
     normalise,
-    say,
 )
+from forecasting.market.store import final, previous, save
 from forecasting.market.validate import validate
 from forecasting.market.yahoo import Guard, fetch
 

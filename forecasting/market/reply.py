@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from forecasting.console import brief
 from forecasting.market import prices
 from forecasting.market.calendars import BY_CODE, CERTAIN, UNKNOWN
-from forecasting.market.request import Faulty, NoPrices, Refused, brief
+from forecasting.market.request import Faulty, NoPrices, Refused
 
 
 @dataclass

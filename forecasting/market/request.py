@@ -2,12 +2,11 @@
 
 import math
 import re
-import sys
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from tqdm import tqdm
+from forecasting.console import brief
 
 
 class Refused(Exception):
@@ -114,15 +113,3 @@ def day(text: str | None, option: str) -> date | None:
         raise Refused(
             f"{option} {brief(text)} is not a date; write it as YYYY-MM-DD"
         ) from error
-
-
-def brief(text: object, length: int = 80) -> str:
-    """Foreign text, made fit for one line on any terminal."""
-    line = " ".join(str(text).split())
-    line = "".join(c if " " <= c <= "~" else "?" for c in line)
-    return line if len(line) <= length else line[: length - 3] + "..."
-
-
-def say(line: str) -> None:
-    """One line on stderr, clear of the progress bar."""
-    tqdm.write(line, file=sys.stderr)

@@ -19,13 +19,13 @@ import yfinance
 from curl_cffi.requests import Session, exceptions
 from yfinance.data import YfData
 
+from forecasting.console import brief
 from forecasting.market.request import (
     Faulty,
     Limited,
     Manners,
     NoPrices,
     Refused,
-    brief,
 )
 
 URL = "https://query2.finance.yahoo.com/v8/finance/chart/"

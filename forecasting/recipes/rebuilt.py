@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from forecasting.backend import keras
 from forecasting.market.prices import OHLC
+from forecasting.models.backend import keras
 from forecasting.recipes.published import Recipe
 from forecasting.windows import make_windows
 

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from forecasting.baselines import RandomWalk, fit_student_t
-from forecasting.forecaster import Forecast, Forecaster
-from forecasting.protocol import Job, fit_predict, fold_dates
+from forecasting.evaluation.verdict import judge
+from forecasting.evaluation.walk_forward import Job, fit_predict
+from forecasting.models.base import Forecast, Forecaster
+from forecasting.models.baselines import RandomWalk, fit_student_t
 from forecasting.recipes.published import Recipe
 from forecasting.recipes.rebuilt import (
     SEED,
@@ -22,9 +23,8 @@ from forecasting.recipes.rebuilt import (
     smoothed,
     train,
 )
-from forecasting.scores import judge
 from forecasting.settings import Settings
-from forecasting.windows import joint_calendar
+from forecasting.windows import fold_dates, joint_calendar
 
 NEXT = Settings(horizons=1)  # the protocol asks for the next close
 

@@ -9,13 +9,14 @@ from dataclasses import replace
 import numpy as np
 from runner import table
 
-from forecasting.baselines import GARCH
-from forecasting.lstm import LSTMForecaster
+from forecasting.evaluation.verdict import POOLED
+from forecasting.evaluation.walk_forward import walk_forward
 from forecasting.market.prices import DATA, load_directory
-from forecasting.protocol import fold_dates, walk_forward
-from forecasting.regressions import HAR, Linear
-from forecasting.scores import POOLED
+from forecasting.models.baselines import GARCH
+from forecasting.models.lstm import LSTMForecaster
+from forecasting.models.regressions import HAR, Linear
 from forecasting.settings import STUDY
+from forecasting.windows import fold_dates
 
 FOLDS, SEEDS = 4, 3
 

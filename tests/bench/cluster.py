@@ -13,9 +13,9 @@ from distributed import Client, LocalCluster
 from runner import HERE, table
 
 from forecasting.cluster import connect
+from forecasting.evaluation.walk_forward import walk_forward
 from forecasting.market.prices import OHLC, read_csv
-from forecasting.models import make_model
-from forecasting.protocol import walk_forward
+from forecasting.models.registry import make_model
 
 TICKERS, FOLDS, WORKERS = 20, 4, 2
 MODELS = "EWMA", "Linear"  # one that is fitted ticker by ticker, one pooled

@@ -7,10 +7,11 @@ package arch. Prints the scores of the last four years.
 from arch.data import nasdaq, sp500
 from choices import compared
 
-from forecasting.models import BASELINES, make_model
-from forecasting.protocol import fold_dates, walk_forward
-from forecasting.scores import COVERS, POOLED
-from forecasting.tables import in_words
+from forecasting.evaluation.verdict import COVERS, POOLED
+from forecasting.evaluation.walk_forward import walk_forward
+from forecasting.models.registry import BASELINES, make_model
+from forecasting.pages.tables import in_words
+from forecasting.windows import fold_dates
 
 FOLDS, SEEDS = 4, 5
 MODELS = ["RandomWalk", "EWMA", "GARCH", "HAR", "Linear", "LSTM", "BiLSTM"]

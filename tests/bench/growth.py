@@ -18,10 +18,10 @@ sys.path.insert(0, str(HERE.parent))
 
 from simulate import garch_walk
 
-from forecasting import plots
+from forecasting.evaluation.walk_forward import walk_forward
 from forecasting.market.prices import load_directory, to_csv
-from forecasting.models import make_model
-from forecasting.protocol import walk_forward
+from forecasting.models.registry import make_model
+from forecasting.pages import plots
 from forecasting.settings import STUDY
 
 TICKERS = (50, 150, 500)  # of the fewest sessions, and ...
@@ -44,7 +44,7 @@ def write(directory, tickers, sessions):
 
 def walk(directory):
     """A verdict of one fold and one seed."""
-    from forecasting.lstm import LSTMForecaster
+    from forecasting.models.lstm import LSTMForecaster
 
     lstm = LSTMForecaster(settings=replace(STUDY, epochs=EPOCHS))
     models = {name: make_model(name) for name in MODELS} | {"LSTM": lstm}

@@ -18,9 +18,9 @@ from growth import write
 from runner import CORES, POOLS, table
 
 from forecasting.market.prices import load_directory
-from forecasting.models import BASELINES, make_model
-from forecasting.protocol import fold_dates, in_parallel
-from forecasting.windows import before
+from forecasting.models.registry import BASELINES, make_model
+from forecasting.parallel import in_parallel
+from forecasting.windows import before, fold_dates
 
 TICKERS, SESSIONS, FOLDS, SEEDS = 500, 6300, 4, 3
 TRIED = 4 * len(CORES)  # fits of TextbookLSTM

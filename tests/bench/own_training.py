@@ -13,13 +13,13 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from forecasting.backend import keras
-from forecasting.lstm import LSTMForecaster
+from forecasting.evaluation.walk_forward import fit_model
 from forecasting.market.prices import DATA, load_directory
-from forecasting.networks import Network
-from forecasting.protocol import fit_model, fold_dates
+from forecasting.models.backend import keras
+from forecasting.models.lstm import LSTMForecaster
+from forecasting.models.networks import Network
 from forecasting.settings import STUDY
-from forecasting.windows import make_windows
+from forecasting.windows import fold_dates, make_windows
 
 PARTS = ("rows", "targets", "training", "validation")
 

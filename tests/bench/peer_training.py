@@ -15,7 +15,7 @@ from torch import nn
 
 
 class Net(nn.Module):
-    """The port of forecasting.networks.build_network."""
+    """The port of forecasting.models.networks.build_network."""
 
     def __init__(self, features, units, outputs, bidirectional):
         super().__init__()

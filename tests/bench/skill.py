@@ -15,17 +15,17 @@ from statistics import median
 
 from runner import run, table
 
-from forecasting.baselines import GARCH, Drift, RandomWalk
-from forecasting.features import log_close
-from forecasting.forecaster import Forecast
-from forecasting.lstm import LSTMForecaster
+from forecasting.evaluation.verdict import POOLED, judge
+from forecasting.evaluation.walk_forward import fit_predict, plan
 from forecasting.market.prices import DATA, load_directory
-from forecasting.protocol import fit_predict, fold_dates, plan
-from forecasting.regressions import HAR, Linear
-from forecasting.scores import POOLED, judge
+from forecasting.models.base import Forecast
+from forecasting.models.baselines import GARCH, Drift, RandomWalk
+from forecasting.models.features import log_close
+from forecasting.models.lstm import LSTMForecaster
+from forecasting.models.regressions import HAR, Linear
+from forecasting.models.textbook import TextbookLSTM
 from forecasting.settings import STUDY
-from forecasting.textbook import TextbookLSTM
-from forecasting.windows import fold_origins, joint_calendar
+from forecasting.windows import fold_dates, fold_origins, joint_calendar
 
 SEEDS = 3
 MODELS = {

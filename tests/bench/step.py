@@ -12,9 +12,9 @@ from functools import partial
 import numpy as np
 from runner import run, table
 
-from forecasting.backend import keras, tf
-from forecasting.features import INPUTS
-from forecasting.networks import batches, build_network
+from forecasting.models.backend import keras, tf
+from forecasting.models.features import INPUTS
+from forecasting.models.networks import batches, build_network
 from forecasting.settings import STUDY
 
 BATCH, STEPS = STUDY.batch, STUDY.lookback

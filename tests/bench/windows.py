@@ -10,7 +10,7 @@ import time
 import numpy as np
 from runner import table
 
-from forecasting.networks import batches
+from forecasting.models.networks import batches
 from forecasting.settings import STUDY
 from forecasting.windows import make_windows
 

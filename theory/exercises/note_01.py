@@ -1,10 +1,10 @@
 """Checkers of the exercises of note 1: recurrent networks."""
 
 import numpy as np
-from cells import rnn_forward
-from tasks import random_rnn
 
-from exercises.marking import exercise, expect, expect_close
+from theory.cells import rnn_forward
+from theory.exercises.marking import exercise, expect, expect_close
+from theory.tasks import random_rnn
 
 
 @exercise("1.1")

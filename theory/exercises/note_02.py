@@ -1,9 +1,9 @@
 """Checkers of the exercises of note 2: the LSTM."""
 
 import numpy as np
-from cells import logistic, lstm_backward, lstm_forward
 
-from exercises.marking import exercise, expect, expect_close
+from theory.cells import logistic, lstm_backward, lstm_forward
+from theory.exercises.marking import exercise, expect, expect_close
 
 
 @exercise("2.1")

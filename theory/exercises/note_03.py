@@ -1,10 +1,10 @@
 """Checkers of the exercises of note 3: learning to remember."""
 
 import numpy as np
-from cells import lstm_backward, lstm_forward
-from tasks import latest_value
 
-from exercises.marking import exercise, expect, expect_close
+from theory.cells import lstm_backward, lstm_forward
+from theory.exercises.marking import exercise, expect, expect_close
+from theory.tasks import latest_value
 
 
 @exercise("3.1")

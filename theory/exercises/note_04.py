@@ -1,9 +1,9 @@
 """Checkers of the exercises of note 4: the bidirectional LSTM."""
 
 import numpy as np
-from cells import bilstm_forward
 
-from exercises.marking import exercise, expect, expect_close
+from theory.cells import bilstm_forward
+from theory.exercises.marking import exercise, expect, expect_close
 
 
 @exercise("4.1")
@@ -77,7 +77,7 @@ def furthest_look(answer):
 @exercise("4.5")
 def late_labels(answer):
     """A forward labeller of "around" that may answer two steps late."""
-    from labelling import QUESTIONS, draw  # Keras, which takes seconds
+    from theory.labelling import QUESTIONS, draw  # Keras, which takes seconds
 
     x, y = draw(np.random.default_rng(2024), 2000)
     truth = y[:, :, list(QUESTIONS).index("around")] > 0

@@ -1,9 +1,9 @@
 """Checkers of the exercises of note 5: text, character by character."""
 
 import numpy as np
-from cells import lstm_forward
 
-from exercises.marking import exercise, expect, expect_close
+from theory.cells import lstm_forward
+from theory.exercises.marking import exercise, expect, expect_close
 
 
 @exercise("5.1")

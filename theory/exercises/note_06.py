@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exercises.marking import exercise, expect_close
+from theory.exercises.marking import exercise, expect_close
 
 
 @exercise("6.1")

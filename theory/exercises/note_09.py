@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from exercises.marking import exercise, expect, expect_close
+from theory.exercises.marking import exercise, expect, expect_close
 
 
 @exercise("9.1")

@@ -1,0 +1,1 @@
+"""What a history is like: the statistics and answers of EDA.ipynb."""

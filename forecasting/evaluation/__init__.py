@@ -1,0 +1,1 @@
+"""What forecasts are worth: walk-forward, losses, tests, the verdict."""

@@ -1,0 +1,237 @@
+"""What forecasts are worth: scores by fold, their summary with its tests."""
+
+from collections.abc import Iterable
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from forecasting.evaluation.losses import (
+    ENSEMBLE,
+    INTERVALS,
+    TAILS,
+    Forecasts,
+    losses,
+    ratio,
+)
+from forecasting.evaluation.significance import (
+    christoffersen,
+    confidence_set,
+    daily_coverage,
+    diebold_mariano,
+    holm,
+    kupiec,
+)
+from forecasting.models.registry import BASELINES
+from forecasting.settings import STUDY, Settings
+from forecasting.windows import Dates
+
+POOLED = "pooled"  # its name in the column ticker
+KEYS = ["ticker", "model", "fold", "seed", "horizon"]
+COVERS = [f"cover_{level}" for level in INTERVALS]
+BREACHES = [f"var_{level}" for level in TAILS]
+QUANTILES = [f"quantile_{level}" for level in TAILS]
+# What each kind of Diebold–Mariano test compares, and against whom: the
+# column that names the rival.
+COMPARED = {"crps": "crps", "qlike": "qlike", "point": "squared"}
+AGAINST = {"crps": "against", "qlike": "against_qlike"}
+
+
+class Verdict(NamedTuple):
+    """``scores``: a row per ticker, model, fold, seed and horizon.
+
+    ``summary``: a row per ticker (and pooled), model and horizon, over all
+    folds, with the tests of significance.
+    """
+
+    scores: pd.DataFrame
+    summary: pd.DataFrame
+
+
+def judge(
+    forecasts: Iterable[tuple[str, pd.DataFrame, Forecasts]],
+    splits: list[Dates],
+    calendar: pd.DatetimeIndex,
+    settings: Settings = STUDY,
+) -> Verdict:
+    """Score every model on every ticker, RandomWalk among them.
+
+    ``forecasts``: of one ticker after the other, with its history, for the
+    reported horizons only. A ticker's losses are dropped once they are added
+    up, so their memory does not grow with tickers × origins. Rows of ticker
+    "pooled" average the losses over tickers date by date, on the dates of
+    ``calendar``; their Theil's U compares errors relative to each origin's
+    close.
+    """
+    scores, summaries, total, count = [], [], None, None
+    keys = ["seed", "model", "horizon", "date"]
+    for ticker, prices, mine in forecasts:
+        table = losses(prices, splits, mine, settings)
+        models = table["model"].unique()
+        scores.append(_score(ticker, table))
+        summaries.append(_summarise(ticker, table))
+        table = table[table["date"].isin(calendar)].set_index(keys)
+        table = table.drop(columns=["fold", "squared"])
+        # Counted by column: a model may say a direction of some tickers only.
+        there = table.notna().astype(float)
+        total = table if total is None else total.add(table, fill_value=0.0)
+        count = there if count is None else count.add(there, fill_value=0.0)
+    pooled = (
+        (total / count).rename(columns={"relative": "squared"}).reset_index()
+    )
+    pooled = pooled.set_index("model").loc[models].reset_index()
+    summaries.insert(0, _summarise(POOLED, pooled))
+    return Verdict(pd.concat(scores, ignore_index=True), _compare(summaries))
+
+
+def _score(ticker: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Mean losses of one ticker by model, fold, seed and horizon."""
+    groups = table.assign(ticker=ticker).groupby(KEYS, sort=False)
+    mean = groups.mean(numeric_only=True)
+    rmse, crps = np.sqrt(mean["squared"]), mean["crps"]
+    columns = {
+        "n": groups.size(),
+        "rmse": rmse,
+        "mae": mean["absolute"],
+        "mase": mean["scaled"],
+        "theil_u": _over_walk(rmse),
+        "crps": crps,
+        "crps_vs_rw": _over_walk(crps),
+        "qlike": mean["qlike"],
+        "log_score": mean["log_score"],
+        "hit_rate": mean["hit"],
+    }
+    out = pd.DataFrame(columns).join(mean[[*COVERS, *BREACHES]])
+    return out.reset_index()
+
+
+def _summarise(
+    ticker: str, table: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A ticker's summary by horizon and model, and its comparisons."""
+    keys = ["horizon", "model"]
+    groups = table.groupby([*keys, "seed"], sort=False)
+    mean = groups.mean(numeric_only=True)
+    mean["theil_u"] = np.sqrt(_over_walk(mean["squared"]))
+    mean["crps_vs_rw"] = _over_walk(mean["crps"])
+    mean["majority_rate"] = np.maximum(mean["up"], 1 - mean["up"])
+    mean.insert(0, "n", groups.size())
+    single = mean.drop(index=ENSEMBLE, level="seed")
+    spread = single.groupby(keys, sort=False)[["theil_u", "crps_vs_rw"]].std()
+    out = mean.xs(ENSEMBLE, level="seed")
+    out = out.join(spread.fillna(0.0).add_suffix("_sd"))
+    columns = ["n", "theil_u", "theil_u_sd", "crps", "crps_vs_rw"]
+    columns += ["crps_vs_rw_sd", "qlike", "log_score", "hit", "majority_rate"]
+    out = out[[*columns, *COVERS, *BREACHES, *QUANTILES]]
+    daily = table[table["seed"] == ENSEMBLE].pivot(
+        index="date", columns=keys, values=[*COMPARED.values(), *BREACHES]
+    )
+    out = out.join(_tails(daily, ticker == POOLED))
+    if ticker == POOLED:
+        out = out.join(_confidence_sets(daily))
+    out = out.rename(columns={"hit": "hit_rate"}).reset_index()
+    out = out.sort_values("horizon", kind="stable", ignore_index=True)
+    out.insert(0, "ticker", ticker)
+    return out, _comparisons(daily).assign(ticker=ticker)
+
+
+def _tails(daily: pd.DataFrame, pooled: bool) -> pd.DataFrame:
+    """p-values of the breaches of value at risk, by horizon and model.
+
+    One session ahead only, as breaches of overlapping horizons depend on
+    each other. So do those of several stocks on one date: pooled rows test
+    the daily shares of breaches, and not whether days depend on each other.
+    """
+    rows: dict = {}
+    for model in daily[BREACHES[0]][1]:
+        rows[1, model] = row = {}
+        for name, test in [
+            ("kupiec", daily_coverage if pooled else kupiec),
+            ("christoffersen", None if pooled else christoffersen),
+        ]:
+            for level in TAILS:
+                share = daily[f"var_{level}"][1][model].dropna().to_numpy()
+                p = test(share, level / 100)[1] if test else np.nan
+                row[f"{name}_{level}"] = p
+    return pd.DataFrame(rows).T.rename_axis(["horizon", "model"])
+
+
+def _confidence_sets(daily: pd.DataFrame) -> pd.DataFrame:
+    """p-values of the model confidence sets, by horizon and model."""
+    return pd.DataFrame(
+        {
+            f"mcs_{kind}": pd.concat(
+                {
+                    h: confidence_set(daily[kind][h].dropna(), h)
+                    for h in daily.columns.unique("horizon")
+                }
+            )
+            for kind in AGAINST
+        }
+    ).rename_axis(["horizon", "model"])
+
+
+def _comparisons(daily: pd.DataFrame) -> pd.DataFrame:
+    """Every model against every baseline, by Diebold–Mariano.
+
+    Every one, as only all tickers together tell which is the best.
+    """
+    tests: dict = {}
+    for kind, loss in COMPARED.items():
+        for horizon in daily.columns.unique("horizon"):
+            known = daily[loss][horizon].dropna()
+            cost = {model: known[model].to_numpy() for model in known}
+            for model, rival in product(cost, BASELINES):
+                if rival in cost:
+                    row = tests.setdefault((horizon, model, rival), {})
+                    test = diebold_mariano(cost[model], cost[rival], horizon)
+                    row[f"dm_{kind}"], row[f"p_{kind}"] = test
+    table = pd.DataFrame(tests).T
+    return table.rename_axis(["horizon", "model", "rival"]).reset_index()
+
+
+def _compare(
+    summaries: list[tuple[pd.DataFrame, pd.DataFrame]],
+) -> pd.DataFrame:
+    """The summary of all tickers and pooled, with its tests.
+
+    ``against`` is the baseline with the lowest pooled CRPS at that horizon,
+    ``against_qlike`` the one with the lowest QLIKE (RandomWalk for a
+    baseline). ``dm_crps`` and ``dm_qlike`` < 0 mean a lower loss than its,
+    ``dm_point`` < 0 less squared error than RandomWalk.
+
+    The ``p_…_holm`` columns adjust over a family: of one kind of loss, all
+    models that are no baselines × tickers × horizons. The pooled rows of
+    these models × horizons are a family of their own, and so are the
+    baselines' two; RandomWalk, compared with itself, counts in none.
+    """
+    out, tests = (
+        pd.concat(part, ignore_index=True)
+        for part in zip(*summaries, strict=True)
+    )
+    baseline, pooled = out["model"].isin(BASELINES), out["ticker"] == POOLED
+    family = [baseline, out["model"] == "RandomWalk", pooled]
+    keys = ["ticker", "horizon", "model"]
+    for kind in COMPARED:
+        out["rival"] = "RandomWalk"
+        if kind in AGAINST:
+            ranked = out[baseline & pooled].sort_values(kind, kind="stable")
+            best = ranked.drop_duplicates("horizon").set_index("horizon")
+            rival = out["horizon"].map(best["model"])
+            out["rival"] = rival.where(~baseline, "RandomWalk")
+            out[AGAINST[kind]] = out["rival"]
+        found = tests[[*keys, "rival", f"dm_{kind}", f"p_{kind}"]]
+        out = out.merge(found, "left").drop(columns="rival")
+    for kind in COMPARED:
+        groups = out[f"p_{kind}"].groupby(family, sort=False)
+        out[f"p_{kind}_holm"] = groups.transform(holm)
+    return out
+
+
+def _over_walk(column: pd.Series) -> pd.Series:
+    """Each value over RandomWalk's ensemble's on the same rows."""
+    levels = ["model", "seed"]
+    walk = column.xs(("RandomWalk", ENSEMBLE), level=levels)
+    shared = column.index.droplevel(levels)
+    return ratio(column, walk.reindex(shared).to_numpy())

@@ -1,0 +1,77 @@
+"""The newest prices of some tickers: from Yahoo, or from the disk."""
+
+from collections.abc import Iterable
+from datetime import date
+
+import pandas as pd
+
+from forecasting.console import brief, say
+from forecasting.market import calendars, prices
+from forecasting.market.download import download
+from forecasting.market.request import Refused, normalise
+from forecasting.market.store import final
+
+
+def normalise_all(tickers: list[str]) -> list[str | None]:
+    """Tickers as Yahoo writes them; None, and a line, for what is none."""
+    names = []
+    for ticker in tickers:
+        try:
+            names.append(normalise(ticker))
+        except Refused as error:
+            say(f"{brief(ticker, 24) or repr(ticker)}: {error}")
+            names.append(None)
+    return names
+
+
+def load_newest(
+    tickers: list[str], peers: Iterable[str] = ()
+) -> dict[str, pd.DataFrame]:
+    """The newest prices of tickers and their peers: ``{ticker: prices}``.
+
+    Those on the disk where there are no newer ones, and a line says how old
+    these are. What has no usable prices is left out, and a line says why.
+    """
+    if not tickers:  # nothing to compare the peers with
+        return {}
+    wanted = list(dict.fromkeys([*tickers, *peers]))
+    today = date.today()
+    due = [ticker for ticker in wanted if is_behind(ticker, today)]
+    folder = prices.directories()[0]
+    if prices.frozen(folder):
+        due = []
+    if due:
+        folder.mkdir(parents=True, exist_ok=True)
+        if download(due, folder) == 130:
+            raise KeyboardInterrupt
+    histories = {}
+    for ticker in wanted:
+        try:
+            path = prices.find(ticker)
+        except prices.PriceError as error:
+            if ticker not in due:  # else the download has said why
+                say(str(error))
+            continue
+        try:
+            histories[ticker] = prices.read_csv(path)
+        except prices.PriceError as error:
+            say(str(error))
+            continue
+        if ticker in tickers:
+            old = calendars.age(ticker, histories[ticker], today)
+            print(f"{prices.show(path)}: to {old}")
+    return histories
+
+
+def is_behind(ticker: str, today: date) -> bool:
+    """Whether the prices on the disk lack a session, or cannot be read.
+
+    Or whether their last session was still in progress.
+    """
+    try:
+        path = prices.find(ticker)
+        history = prices.read_csv(path)
+    except prices.PriceError:
+        return True
+    behind = calendars.sessions_since(ticker, history, today) > 0
+    return behind or not final(path, history)

@@ -1,0 +1,1 @@
+"""Forecasters: what a model reads, and what it makes of it."""

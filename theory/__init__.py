@@ -1,0 +1,1 @@
+"""The code of the notes; each notebook imports what it needs from here."""

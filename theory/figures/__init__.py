@@ -1,0 +1,1 @@
+"""The figures, a module a note; drawing.py has what they share."""
