@@ -70,7 +70,9 @@ def captions(nb):
 
     That is a function of the notebook or of forecasting/pages/plots.py.
     """
-    plots = (ROOT / "forecasting" / "plots.py").read_text(encoding="utf-8")
+    plots = (ROOT / "forecasting" / "pages" / "plots.py").read_text(
+        encoding="utf-8"
+    )
     sources = [plots, *(cell.source for cell in code_cells(nb))]
     named = {"show"} | {
         node.name

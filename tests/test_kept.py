@@ -406,7 +406,7 @@ VERSIONS = "old", "new"
 WRITER = """if True:
     import sys
     from pathlib import Path
-    from forecasting.market.store import put
+    from forecasting.files import put
     old, new, place = map(Path, sys.argv[1:])
     put(new, place)
     print("ready", flush=True)
