@@ -16,10 +16,11 @@ study: .venv/ready
 forecast: .venv/ready
 	@$(BIN)/python -m forecasting.forecast "$$TICKER"
 
-# Prove it all again: lint, unit tests, every notebook re-executed
+# Prove it all again: lint, types, unit tests, every notebook re-executed
 test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 # The study as a site, nothing executed: site/index.html

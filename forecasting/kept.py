@@ -289,8 +289,8 @@ def code_version() -> dict[str, str]:
     sources = sorted((folder / "models").glob("*.py"))
     sources += [folder / name for name in SOURCES]
     texts = [path.read_text("utf-8") for path in sources]
-    sources = {"sources": checksum("\0".join(texts).encode())}
-    return sources | {package: version(package) for package in PACKAGES}
+    code = {"sources": checksum("\0".join(texts).encode())}
+    return code | {package: version(package) for package in PACKAGES}
 
 
 def _facts(prices: pd.DataFrame) -> dict:

@@ -4,6 +4,8 @@ Returns are log returns in percent. What one session can decide is given
 without that session, too.
 """
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from arch.unitroot import ADF, KPSS, VarianceRatio
@@ -22,6 +24,7 @@ from forecasting.windows import make_targets, rows_needed
 
 MONTH, QUARTER, YEAR = 21, 63, 252  # sessions
 LEVEL = 0.05  # of every test
+Trend = Literal["c", "ct"]  # a constant; and a straight line
 
 
 # --- 1. the price -----------------------------------------------------------
@@ -211,12 +214,13 @@ def stationarity(close: pd.Series) -> pd.DataFrame:
     """
     returns = 100 * np.log(close).diff().dropna()
     rows = {}
-    for name, series, trend in [
+    series_and_trends: list[tuple[str, pd.Series, Trend]] = [
         ("close", close, "ct"),
         ("log close", np.log(close), "ct"),
         ("log return", returns, "c"),
         ("size", returns.abs(), "c"),
-    ]:
+    ]
+    for name, series, trend in series_and_trends:
         half = len(series) // 2
         parts = [series, series.iloc[:half], series.iloc[half:]]
         found = [adf(part, trend).pvalue for part in parts]
@@ -228,7 +232,7 @@ def stationarity(close: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(rows, [*columns, "together"]).T
 
 
-def adf(series: pd.Series, trend: str) -> ADF:
+def adf(series: pd.Series, trend: Trend) -> ADF:
     """Augmented Dickey–Fuller test; lags by AIC."""
     return ADF(series, trend=trend, low_memory=True)
 

@@ -39,7 +39,7 @@ class LSTMForecaster(VarianceForecaster):
         settings: Settings = STUDY,
     ) -> None:
         super().__init__(settings)
-        self.seed = seed
+        self.seed: int = seed
         self.network = Network(
             settings, INPUTS, settings.horizons, bidirectional
         )
@@ -58,16 +58,16 @@ class LSTMForecaster(VarianceForecaster):
         count = sum(map(len, histories.values()))
         rows = np.empty((count, INPUTS), np.float32)
         missed = np.empty((count, self.settings.horizons), np.float32)
-        training, validation, end = [], [], 0
+        trained, validated, end = [], [], 0
         for ticker, prices in sorted(histories.items()):
             start, end = end, end + len(prices)
             rows[start:end] = inputs(prices)
             ahead = log_variance_ahead(prices, self.settings.horizons)
             linear = early.log_variance(prices, np.arange(len(prices)))
             missed[start:end] = ahead - linear
-            training.append(start + learning[ticker].training)
-            validation.append(start + learning[ticker].validation)
-        training = np.concatenate(training)
+            trained.append(start + learning[ticker].training)
+            validated.append(start + learning[ticker].validation)
+        training, validation = map(np.concatenate, (trained, validated))
         self.scaler = StandardScaler(copy=False).fit(rows[training])
         # In its own units, or the noisiest horizon would rule the loss.
         self.unit = missed[training].std(axis=0)
@@ -77,7 +77,7 @@ class LSTMForecaster(VarianceForecaster):
         missed = tf.constant(missed)
         rows = tf.constant(self.scaler.transform(rows))
         self.weights = self.network.train(
-            rows, missed, training, np.concatenate(validation), self.seed
+            rows, missed, training, validation, self.seed
         )
         return self
 

@@ -39,7 +39,7 @@ class TextbookLSTM(Forecaster):
         if target not in ("close", "return"):
             raise ValueError(f"target is close or return, not {target!r}")
         self.target = target
-        self.seed = seed
+        self.seed: int = seed
         self.settings = settings
         self.network = Network(
             replace(settings, learning_rate=RATE),

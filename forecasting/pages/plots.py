@@ -2,6 +2,7 @@
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,7 +19,7 @@ plt.rcParams["date.autoformatter.day"] = "%d %b\n%Y"
 
 # Fixed roles (colours of Okabe & Ito); line styles differ too, so that the
 # figures survive a black-and-white printer.
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "actual": {"color": "black", "linestyle": "-"},
     "persistence": {"color": "#7F7F7F", "linestyle": ":"},
     "LSTM": {"color": "#0072B2", "linestyle": "-"},
@@ -111,7 +112,7 @@ def intervals(
     The median is a line; each pair of levels p and 1 − p a band, the wider
     the paler. Values may be prices or returns.
     """
-    color = np.array(to_rgb(color))
+    ink = np.array(to_rgb(color))
     lower = sorted(p for p in quantiles if p < 0.5)
     shares = np.linspace(0.2, 0.45, len(lower))
     for share, low in zip(shares, lower, strict=True):
@@ -119,7 +120,7 @@ def intervals(
             dates,
             quantiles[low],
             quantiles[round(1 - low, 6)],
-            color=1 - share * (1 - color),  # opaque, as in the legend
+            color=1 - share * (1 - ink),  # opaque, as in the legend
             linewidth=0,
             label=f"{round(100 * (1 - 2 * low))} % interval",
         )
@@ -226,8 +227,12 @@ def verdict(summary: pd.DataFrame) -> Figure:
                 va="center",
                 fontsize=9,
             )
-    look = {"title_fontsize": 8, "fontsize": 8, "handletextpad": 0}
-    axes[0].legend(title="sessions", loc="upper right", **look)
+    legend: dict[str, Any] = {
+        "title_fontsize": 8,
+        "fontsize": 8,
+        "handletextpad": 0,
+    }
+    axes[0].legend(title="sessions", loc="upper right", **legend)
     caption(
         fig,
         "Point forecasts and distribution forecasts, all tickers and folds",

@@ -31,7 +31,7 @@ def learnt_table(
     the first and the last session at which one of them ends.
     """
     past = {t: before(p, dates, settings) for t, p in pool.items()}
-    rows = {}
+    rows: dict[str, dict] = {}
     for ticker, mine in learning_rows(past, settings).items():
         rows[ticker] = row = {}
         for part in ("training", "validation"):
