@@ -1,6 +1,9 @@
 # Everything a reader types. Each target sets itself up in .venv first.
 # (Windows: README.md has the plain commands behind each target.)
-PYTHON ?= python3
+VERSION := -c 'import sys; print("%d.%d" % sys.version_info[:2])'
+# The newest Python that is here and for which TensorFlow has a wheel
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+  case "$$($$p $(VERSION) 2>&1)" in (3.11|3.12|3.13) echo $$p; break;; esac; done)
 TICKER ?= AAPL
 export TICKER # a recipe that spelt it out would run what it says
 BIN := .venv/bin
@@ -47,6 +50,12 @@ clean:
 	  ! -name recipes.csv -exec rm -rf {} +
 
 .venv/ready: requirements.txt pyproject.toml
+	@case "$$($(PYTHON) $(VERSION) 2>&1)" in 3.11|3.12|3.13) ;; *) \
+	  for p in $(PYTHON) python3 python; do \
+	    v=$$($$p $(VERSION) 2>/dev/null) && found="$$found $$p is $$v,"; done; \
+	  echo "Python 3.11, 3.12 or 3.13 is needed (here:$${found:- none,} for" \
+	    "which TensorFlow has no wheel); to get one: uv python install 3.13" \
+	    "or, on a Mac, brew install python@3.13" >&2; exit 1;; esac
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	@touch $@

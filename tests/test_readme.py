@@ -211,3 +211,30 @@ def test_a_ticker_is_no_command(tmp_path, target):
     assert done.returncode != 0
     assert "not a Yahoo symbol" in done.stderr
     assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
+@pytest.mark.parametrize("found", ["3.10", "3.14", ""])
+def test_a_python_that_will_not_do_is_named(tmp_path, found):
+    """Before pip, in one line, with what brings another."""
+    for file in ("Makefile", "requirements.txt", "pyproject.toml"):
+        shutil.copy(ROOT / file, tmp_path)
+    (tmp_path / "bin").mkdir()
+    for tool in ("make", "sh"):
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
+    if found:  # one that says its version, whatever it is asked
+        python = tmp_path / "bin" / "python3"
+        python.write_text(f"#!/bin/sh\necho {found}\n", "utf-8")
+        python.chmod(0o755)
+    done = subprocess.run(
+        ["make", "study"],
+        cwd=tmp_path,
+        env={"PATH": str(tmp_path / "bin")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    line, _ = done.stderr.splitlines()  # the other is make's own
+    assert line.startswith("Python 3.11, 3.12 or 3.13 is needed (here: ")
+    assert (f"python3 is {found}," if found else "none,") in line
+    assert "uv python install 3.13" in line
