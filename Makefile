@@ -43,11 +43,23 @@ verdict: .venv/ready
 bench: .venv/ready .venv-bench/ready
 	$(BIN)/python tests/bench/bench.py .venv-bench/bin/python
 
-# Remove the environment, the caches, the site, every study and kept fit; data/ stays
+# Remove what these commands made and can make again: environments, caches,
+# the site, studies, forecasts, kept fits. What readers made stays: a study is
+# known by the title of its page, a site by a file of Sphinx's
+STUDY := index.html EDA.html EDA.ipynb predictor.html predictor.ipynb \
+  forecast.csv figures theory
 clean:
-	rm -rf .venv .venv-bench site *.egg-info .pytest_cache .ruff_cache .hypothesis
-	find results -mindepth 1 -maxdepth 1 ! -name 'verdict*' ! -name README.md \
-	  ! -name recipes.csv -exec rm -rf {} +
+	rm -rf .venv .venv-bench lstm_study.egg-info
+	rm -rf .pytest_cache .ruff_cache .hypothesis
+	rm -rf results/forecasts results/models results/.*-????????
+	@for study in results/*; do \
+	  title="<title>$${study#results/}: where may the close be"; \
+	  if grep -Fqs "$$title" "$$study/index.html"; then \
+	    (cd "$$study" && rm -rf $(STUDY)); \
+	    rmdir "$$study" 2>/dev/null || echo "$$study: files of yours stay"; \
+	  fi; \
+	done
+	@if [ -f site/_static/documentation_options.js ]; then rm -rf site; fi
 
 .venv/ready: requirements.txt pyproject.toml
 	@case "$$($(PYTHON) $(VERSION) 2>&1)" in 3.11|3.12|3.13) ;; *) \

@@ -30,6 +30,8 @@ COLUMNS = {
     "CRPS 20": ("crps_vs_rw", 20),
     "QLIKE 1": ("qlike", 1),
 }
+PAGES = ["README.md", "results/README.md", "results/design-log.md"]
+PAGES += ["tests/README.md", "tests/bench/README.md", "theory/README.md"]
 LABELS = {label: model for model, label in NAMES.items()}
 
 
@@ -65,10 +67,24 @@ def test_the_baseline_stands_first():
     assert next(iter(table())) == "as today (random walk)"
 
 
-def test_every_link_leads_somewhere():
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", TEXT)
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_link_leads_somewhere(page):
+    """To a file that is there and, of a page, to one of its headings."""
+    text = (ROOT / page).read_text("utf-8")
+    links = re.findall(r"\]\((?!http)([^)]+)\)", text)
     assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    for link in links:
+        name, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / name if name else ROOT / page
+        assert target.exists(), link
+        if anchor:
+            titles = re.findall(r"(?m)^#+ (.+)", target.read_text("utf-8"))
+            assert anchor in map(slug, titles), link
+
+
+def slug(title):
+    """GitHub's anchor of a heading."""
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 
 
 def test_the_speed_of_a_core_is_the_one_measured():

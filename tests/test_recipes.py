@@ -11,7 +11,7 @@ import pytest
 from forecasting.evaluation.walk_forward import fit_model
 from forecasting.market.prices import load_directory
 from forecasting.recipes.__main__ import main
-from forecasting.recipes.published import BY_NAME, RECIPES
+from forecasting.recipes.published import BY_NAME, RECIPES, read
 from forecasting.recipes.rebuilt import row_scale
 from forecasting.recipes.replays import (
     NEXT,
@@ -48,6 +48,15 @@ def test_the_table_is_of_the_published_recipes(committed):
             recipe.run,
         )
         assert (row["metric"], row["rule"]) == (recipe.metric, recipe.rule)
+
+
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [("[a]\nloockback = 5", "'loockback'"), ("[a]\nlookback = 5", "missing")],
+)
+def test_a_fact_misspelt_or_missing_is_refused(toml, says):
+    with pytest.raises(TypeError, match=says):
+        read(toml)
 
 
 def errors(values, first):

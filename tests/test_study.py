@@ -1,6 +1,7 @@
 """`make study`: a whole results folder or one clear line, never a half."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -312,3 +313,53 @@ def test_a_history_too_short_is_refused(tmp_path):
     assert done.stderr == (
         f"SHORT: 30 rows, but at least {study.ROWS_NEEDED} are needed\n"
     )
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
+def test_clean_takes_what_was_made_and_leaves_what_readers_made(root):
+    results = root / "results"
+    assert study.main(["aapl"], root) == 0
+    shutil.copytree(results / "AAPL", results / "AAPL-in-spring")
+    shutil.copy(ROOT / "Makefile", root)
+    theirs = [
+        "data/NVDA.csv",
+        "ledger/2011-03-16/AAPL.csv",
+        "other.egg-info/PKG-INFO",
+        "results/AAPL/what-i-think.txt",
+        "results/README.md",
+        "results/mine.csv",
+        "results/mine.parts/0",
+        "results/notes/index.html",
+        "results/verdict.csv",
+        "site/thesis.tex",
+    ]
+    made = [
+        ".venv/ready",
+        ".venv-bench/ready",
+        "lstm_study.egg-info/PKG-INFO",
+        "results/.IBM-a1b2c3d4/new/EDA.ipynb",  # a study that was killed
+        "results/forecasts/AAPL/forecast.csv",
+        "results/models/LSTM/manifest.json",
+    ]
+    for name in theirs + made:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    theirs += [
+        f"results/AAPL-in-spring/{name.removeprefix('AAPL/')}"
+        for name in files(root)
+        if name.startswith("AAPL/") and not name.endswith(".txt")
+    ]
+    subprocess.run(["make", "clean"], cwd=root, check=True)
+    left = {p.relative_to(root) for p in root.rglob("*") if p.is_file()}
+    kept = {*theirs, "EDA.ipynb", "predictor.ipynb", "Makefile"}
+    assert {path.as_posix() for path in left} == kept
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
+def test_clean_knows_a_site(tmp_path):
+    """By a file that every Sphinx leaves; without studies it says nothing."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "site" / "_static").mkdir(parents=True)
+    (tmp_path / "site" / "_static" / "documentation_options.js").touch()
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]

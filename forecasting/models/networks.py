@@ -112,7 +112,7 @@ class Network(NamedTuple):
         """Learning rate to begin with, of windows for ``whole`` batches.
 
         An epoch that draws some of them takes fewer steps than a pass over
-        all, each as much longer, up to a limit (tests/bench/README.md).
+        all, each as much longer, up to a limit (results/design-log.md).
         """
         rate, most = self.settings.learning_rate, self.settings.most
         return max(rate, min(rate * whole / most, LONGEST))

@@ -27,6 +27,8 @@ from forecasting.settings import Settings
 from forecasting.windows import fold_dates, joint_calendar
 
 NEXT = Settings(horizons=1)  # the protocol asks for the next close
+FACTS = "repository", "licence", "claim", "ticker"
+PROTOCOL = "theil_u", "mase", "hit_rate", "majority_rate", "crps_vs_rw"
 
 
 # --- as published -----------------------------------------------------------
@@ -63,18 +65,17 @@ def replay(recipe: Recipe, prices: pd.DataFrame) -> Replay:
     shown = values.copy()
     shown[:learnt] = smoothed(values[:learnt], recipe.smooth)
     scale = row_scale(recipe, shown, n if recipe.leak else learnt)
-    x, offset, width = cut(recipe, shown, scale)
     ends = np.arange(recipe.lookback - 1, n - recipe.ahead - recipe.steps + 1)
-    x, offset, width = x[: len(ends)], offset[: len(ends)], width[: len(ends)]
+    x, offset, width = (p[: len(ends)] for p in cut(recipe, shown, scale))
     y = (shown[ends + recipe.ahead, -1] - offset) / width
     if recipe.shuffled:
         order = np.random.default_rng(SEED).permutation(len(ends))
-        parts = np.split(order, [round(recipe.split * len(ends))])
+        training, test = np.split(order, [round(recipe.split * len(ends))])
     else:
         known = ends + recipe.ahead < learnt
         # Forecasts that follow each other start where the last ones ended.
-        parts = [known.nonzero()[0], (~known).nonzero()[0][:: recipe.steps]]
-    training, test = parts
+        training, later = known.nonzero()[0], (~known).nonzero()[0]
+        test = later[:: recipe.steps]
     model, losses = train(recipe, x[training], y[training])
     offset, width = offset[test, None], width[test, None]
     said = offset + width * outputs(model, x[test], recipe.steps)
@@ -83,7 +84,7 @@ def replay(recipe: Recipe, prices: pd.DataFrame) -> Replay:
     return Replay(
         said,
         target[ends[:, None] + recipe.ahead + np.arange(recipe.steps)],
-        trivial(recipe, prices, target, ends, learnt),
+        trivial(recipe, prices, target, ends),
         target[ends, None],
         offset,
         width,
@@ -93,22 +94,19 @@ def replay(recipe: Recipe, prices: pd.DataFrame) -> Replay:
 
 
 def trivial(
-    recipe: Recipe,
-    prices: pd.DataFrame,
-    target: np.ndarray,
-    ends: np.ndarray,
-    learnt: int,
+    recipe: Recipe, prices: pd.DataFrame, target: np.ndarray, ends: np.ndarray
 ) -> np.ndarray:
     """What the recipe's trivial rule says, ``(len(ends), steps)``."""
-    steps = np.arange(recipe.steps)
-    if recipe.rule == "straight line":  # through first and last trained on
-        slope = (target[learnt - 1] - target[0]) / (learnt - 1)
-        return target[0] + slope * (ends[:, None] + 1 + steps)
-    if recipe.rule == "always up":
-        return target[ends, None] * 1.01 + 0 * steps
-    if recipe.rule == "today's close":
-        return prices["Close"].to_numpy()[ends, None] + 0 * steps
-    return target[ends, None] + 0 * steps
+    last_learnt = round(recipe.split * len(target)) - 1
+    steps, last = np.arange(recipe.steps), target[ends, None]
+    slope = (target[last_learnt] - target[0]) / last_learnt
+    rules = {
+        "as today": last,
+        "today's close": prices["Close"].to_numpy()[ends, None],
+        "always up": 1.01 * last,
+        "straight line": target[0] + slope * (ends[:, None] + 1 + steps),
+    }
+    return rules[recipe.rule] + 0 * steps
 
 
 def rmse(error: np.ndarray) -> float:
@@ -119,24 +117,20 @@ def rmse(error: np.ndarray) -> float:
 def score(metric: str, said: np.ndarray, r: Replay) -> float:
     """What a recipe's own metric makes of forecasts ``(k, steps)``."""
     gap = said - r.actual
-    match metric:
-        case "RMSE, dollars":
-            return rmse(gap)
-        case "RMSE against scaled targets":
-            return rmse(said - r.scaled(r.actual))
-        case "RMSE, scaled":
-            return rmse(gap / r.width)
-        case "MSE, scaled":
-            return rmse(gap / r.width) ** 2
-        case "half MSE, scaled":
-            return rmse(gap / r.width) ** 2 / 2
-        case "MSE over range, %":
-            return 100 * rmse(gap) ** 2 / np.ptp(r.actual)
-        case "accuracy, %":  # prices plus one, as published
-            return 100 * (1 - rmse(gap / (r.actual + 1)))
-        case "directions right, %":
-            return 100 * np.mean((said > r.now) == (r.actual > r.now))
-    raise ValueError(f"no metric {metric!r}")
+    scaled = rmse(gap / r.width)
+    metrics = {
+        "RMSE, dollars": rmse(gap),
+        "RMSE against scaled targets": rmse(said - r.scaled(r.actual)),
+        "RMSE, scaled": scaled,
+        "MSE, scaled": scaled**2,
+        "half MSE, scaled": scaled**2 / 2,
+        "MSE over range, %": 100 * rmse(gap) ** 2 / np.ptp(r.actual),
+        # Prices plus one, as published.
+        "accuracy, %": 100 * (1 - rmse(gap / (r.actual + 1))),
+        "directions right, %": 100
+        * np.mean((said > r.now) == (r.actual > r.now)),
+    }
+    return metrics[metric]
 
 
 # --- under the protocol -----------------------------------------------------
@@ -166,8 +160,7 @@ class RecipeForecaster(Forecaster):
         origins = np.arange(recipe.lookback - 1, len(prices) - 1)
         close = prices["Close"].to_numpy()
         moved = np.log(close[origins + 1] / close[origins])
-        errors = moved - self._point(prices, origins)
-        self.t = fit_student_t(errors)
+        self.t = fit_student_t(moved - self._point(prices, origins))
         return self
 
     def predict(self, prices: pd.DataFrame, origins: np.ndarray) -> Forecast:
@@ -202,15 +195,10 @@ def under_protocol(recipe: Recipe, prices: pd.DataFrame) -> dict[str, float]:
         forecasts[name, 0, SEED] = done[recipe.ticker]
     mine = [(recipe.ticker, prices, forecasts)]
     verdict = judge(mine, splits, joint_calendar(histories), NEXT)
-    scores = verdict.scores.query("model == 'it'").iloc[0]
-    summary = verdict.summary.query("model == 'it'").iloc[0]
-    return {
-        "theil_u": scores["theil_u"],
-        "mase": scores["mase"],
-        "hit_rate": scores["hit_rate"],
-        "majority_rate": summary["majority_rate"],
-        "crps_vs_rw": scores["crps_vs_rw"],
-    }
+    found = {}
+    for part in verdict.summary, verdict.scores:
+        found |= part.query("model == 'it'").iloc[0].to_dict()
+    return {name: found[name] for name in PROTOCOL}
 
 
 # --- the table --------------------------------------------------------------
@@ -225,10 +213,7 @@ def row(recipe: Recipe, prices: pd.DataFrame) -> dict:
     fell = 1 - r.losses[-1] / r.losses[-1 - fifth] if fifth else np.nan
     return {
         "recipe": recipe.name,
-        "repository": recipe.repository,
-        "licence": recipe.licence,
-        "claim": recipe.claim,
-        "ticker": recipe.ticker,
+        **{fact: getattr(recipe, fact) for fact in FACTS},
         "rows": recipe.rows or len(prices),
         "epochs": recipe.epochs,
         "run_epochs": recipe.run,
