@@ -8,12 +8,15 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from forecasting.windows import make_windows, walk_forward_dates
 from theory.training import (
-    adam,
-    backward_from_every_step,
+    descend,
     initial_weights,
     loss_and_gradients,
+    stack,
+    stacked_lstm_backward,
     stacked_lstm_forward,
+    time_first,
     transpose,
+    weight_gradients,
 )
 
 LOOKBACK = 20  # sessions in a window
@@ -99,19 +102,17 @@ def forecast(tasks: list[Task], seeds: int) -> list[np.ndarray]:
     """
     teams = [task for task in tasks for _ in range(seeds)]
     rngs = [np.random.default_rng(s) for _ in tasks for s in range(seeds)]
-    drawn = [_draw(rng) for rng in rngs]
-    weights = [np.stack(w).astype("float32") for w in zip(*drawn, strict=True)]
-    moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
+    weights = stack([_draw(rng) for rng in rngs])
     best, kept = np.full(len(teams), np.inf), [w.copy() for w in weights]
     data = [task.scaled() for task in teams]
-    for step in range(1, UPDATES + 1):
-        ends = [
-            rng.choice(task.train, BATCH)
-            for rng, task in zip(rngs, teams, strict=True)
-        ]
-        x, y = _batch(data, ends)
-        _, gradients = loss_and_gradients("lstm", weights, x, y)
-        adam(weights, gradients, moments, RATE, CLIP, step)
+
+    def gradients(_):
+        pairs = zip(rngs, teams, strict=True)
+        ends = [rng.choice(task.train, BATCH) for rng, task in pairs]
+        return loss_and_gradients("lstm", weights, *_batch(data, ends))
+
+    updates = descend(weights, gradients, [RATE] * UPDATES, CLIP)
+    for step, _ in enumerate(updates, start=1):
         if step % EVERY:
             continue
         for k, task in enumerate(teams):
@@ -126,29 +127,29 @@ def forecast(tasks: list[Task], seeds: int) -> list[np.ndarray]:
     for k, task in enumerate(tasks):
         mine = slice(k * seeds, (k + 1) * seeds)
         x, _ = _batch(data[mine], [task.test] * seeds)
-        output = _answer(kept, mine, x)[:, 0]
+        output = _answer(kept, mine, x)[0, :, 0]
         out.append(task.dollars(output, task.test))
     return out
 
 
 def _draw(rng: np.random.Generator) -> tuple:
     """Draw W, U, b, V, v of an LSTM as in note 3."""
-    return initial_weights(rng, "lstm", 1, UNITS, 1, 1.0, None, "")
+    return initial_weights(rng, "lstm", 1, UNITS, 1)
 
 
 def _batch(data: list, ends: list) -> tuple[np.ndarray, np.ndarray]:
-    """Windows (T, s, 1, n) and targets (s, 1, n) at each task's rows."""
+    """Windows (T, s, 1, n) and targets (1, s, 1, n) at each task's rows."""
     pairs = list(zip(data, ends, strict=True))
-    x = np.stack([windows[e - LOOKBACK + 1] for (windows, _), e in pairs])
-    y = np.stack([target[e] for (_, target), e in pairs])
-    return np.ascontiguousarray(x.transpose(2, 0, 3, 1)), transpose(y)
+    x = [windows[e - LOOKBACK + 1] for (windows, _), e in pairs]
+    y = [target[e, None] for (_, target), e in pairs]
+    return time_first(x), time_first(y)
 
 
 def _answer(weights: list, which: slice, x: np.ndarray) -> np.ndarray:
-    """Outputs (s, 1, n) of some of the networks for windows (T, s, 1, n)."""
+    """Outputs (1, s, 1, n) of some networks for windows (T, s, 1, n)."""
     W, U, b, V, v = (w[which] for w in weights)
     h, _ = stacked_lstm_forward(transpose(W) @ x + transpose(b), U)
-    return transpose(V) @ h[-1] + transpose(v)
+    return transpose(V) @ h[-1:] + transpose(v)
 
 
 def forecast_every_step(
@@ -167,28 +168,36 @@ def forecast_every_step(
     learnt, tested = (
         rows[LOOKBACK - 1 :] - LOOKBACK + 1 for rows in (task.train, task.test)
     )
-    rngs = [np.random.default_rng(seed) for seed in range(seeds)]
-    drawn = [_draw(rng) for rng in rngs for _ in ("forward", "backward")]
-    W, U, b, V, v = (  # C order: the views below must be views
-        np.stack(w).astype("float32", order="C")
-        for w in zip(*drawn, strict=True)
-    )
-    weights = [W, U, b, V, v[::2]]
-    # adam clips per network: one row of these views holds both directions
-    views = [w.reshape(seeds, -1, w.shape[2]) for w in weights]
-    moments = [(np.zeros_like(w), np.zeros_like(w)) for w in views]
-    for step in range(1, UPDATES + 1):
-        k = np.stack([rng.choice(learnt, BATCH) for rng in rngs])
-        _, gradients = _both_ways(weights, x[k], y[k])
-        gradients = [
-            g.reshape(w.shape) for g, w in zip(gradients, views, strict=True)
-        ]
-        rate = RATE * min(1, (UPDATES - step) / COOL)
-        adam(views, gradients, moments, rate, CLIP, step)
+    weights = _train_both_ways(x[learnt], y[learnt], seeds, UPDATES)
     everywhere = np.stack([tested] * seeds)
     output, _ = _both_ways(weights, x[everywhere], y[everywhere])
     rows = tested[:, None] + np.arange(LOOKBACK)
     return task.dollars(output, rows), rows
+
+
+def _train_both_ways(
+    x: np.ndarray, y: np.ndarray, seeds: int, updates: int
+) -> list:
+    """Weights of `_both_ways`, learnt from windows x, y (n, T, 1)."""
+    rngs = [np.random.default_rng(seed) for seed in range(seeds)]
+    drawn = stack([_draw(rng) for rng in rngs for _ in ("ahead", "back")])
+    # C order: the views below must be views
+    W, U, b, V, v = (np.ascontiguousarray(w) for w in drawn)
+    weights = [W, U, b, V, v[::2].copy()]
+    # adam clips per network: one row of these views holds both directions
+    views = [w.reshape(seeds, -1, w.shape[2]) for w in weights]
+
+    def gradients(_):
+        k = np.stack([rng.choice(len(x), BATCH) for rng in rngs])
+        _, slopes = _both_ways(weights, x[k], y[k])
+        pairs = zip(slopes, views, strict=True)
+        return None, [g.reshape(w.shape) for g, w in pairs]
+
+    left = updates - 1 - np.arange(updates)
+    rates = RATE * np.minimum(1, left / COOL)
+    for _ in descend(views, gradients, rates, CLIP):
+        pass
+    return weights
 
 
 def _both_ways(weights: list, x: np.ndarray, y: np.ndarray) -> tuple:
@@ -206,11 +215,9 @@ def _both_ways(weights: list, x: np.ndarray, y: np.ndarray) -> tuple:
     said = halves[:, :, 0] + halves[::-1, :, 1] + v
     dy = 2 * (said - y) / (n * T)
     dys = _pair(dy)
-    dz = backward_from_every_step(V @ dys, U, cache)
+    dz = stacked_lstm_backward(V @ dys, U, cache)
     gradients = [
-        (x @ transpose(dz)).sum(axis=0),
-        (h[:-1] @ transpose(dz)).sum(axis=0),
-        transpose(dz.sum(axis=(0, 3))[..., None]),
+        *weight_gradients(x, h[:-1], dz),
         (h[1:] @ transpose(dys)).sum(axis=0),
         dy.sum(axis=(0, 3))[..., None],
     ]

@@ -10,11 +10,13 @@ forward LSTMs is a flag: its second LSTM reads the words in reverse.
 import numpy as np
 
 from theory.training import (
-    adam,
-    backward_from_every_step,
+    descend,
     initial_weights,
+    stack,
+    stacked_lstm_backward,
     stacked_lstm_forward,
     transpose,
+    weight_gradients,
 )
 
 
@@ -59,13 +61,11 @@ def loss_and_gradients(weights, reverse, x, y, mask=1.0):
     error = error[:, :, None].astype(E.dtype)  # T, s, 1, n
     one, two = np.split(V @ error, 2, axis=2)
     dh = np.concatenate([one, turned(two, reverse)], axis=1)
-    dz = np.split(backward_from_every_step(dh, U, cache), 2, axis=1)
+    dz = np.split(stacked_lstm_backward(dh, U, cache), 2, axis=1)
     read = np.split(states[:-1], 2, axis=1)  # h before each step
     gradients, by_words = [], 0
     for k, W in enumerate((W1, W2)):
-        gradients.append((transpose(both[k]) @ transpose(dz[k])).sum(axis=0))
-        gradients.append((read[k] @ transpose(dz[k])).sum(axis=0))
-        gradients.append(dz[k].sum(axis=(0, 3))[:, None])
+        gradients += weight_gradients(transpose(both[k]), read[k], dz[k])
         by_word = transpose(W @ dz[k])
         by_words = by_words + (turned(by_word, reverse) if k else by_word)
     by_E = np.zeros_like(E)
@@ -96,32 +96,25 @@ def train(
     cosine; a share `dropped` of the words' vectors' entries is zeroed.
     Returns the weights, stacked, and the losses (updates, s).
     """
-    weights = [
-        np.stack(w).astype("float32") for w in zip(*networks, strict=True)
-    ]
-    moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
-    reverse, width = np.array(reverse), weights[0].shape[2]
-    windows = len(words) // steps - 1
+    weights, reverse = stack(networks), np.array(reverse)
+    width, windows = weights[0].shape[2], len(words) // steps - 1
     per_pass = windows // batch
-    losses = []
-    for step in range(epochs * per_pass):
+    starts = []
+
+    def gradients(step):
         if step % per_pass == 0:
-            starts = np.stack(
-                [
-                    rng.integers(steps) + steps * rng.permutation(windows)
-                    for rng in rngs
-                ]
+            starts[:] = (
+                rng.integers(steps) + steps * rng.permutation(windows)
+                for rng in rngs
             )
         k = step % per_pass * batch
-        at = np.arange(steps)[:, None, None] + starts[:, k : k + batch]
+        first = np.stack(starts)[:, k : k + batch]
+        at = np.arange(steps)[:, None, None] + first
         shape = (*at.shape[::2], width)
-        mask = np.stack(
-            [rng.random(shape, "float32") >= dropped for rng in rngs], axis=1
-        ) / np.float32(1 - dropped)
-        loss, gradients = loss_and_gradients(
-            weights, reverse, words[at], tags[at], mask
-        )
-        part = (1 + np.cos(np.pi * step / (epochs * per_pass))) / 2
-        adam(weights, gradients, moments, part * rate, 1.0, step + 1)
-        losses.append(loss)
-    return weights, np.array(losses)
+        kept = [rng.random(shape, "float32") >= dropped for rng in rngs]
+        mask = np.stack(kept, axis=1) / np.float32(1 - dropped)
+        return loss_and_gradients(weights, reverse, words[at], tags[at], mask)
+
+    done = np.linspace(0, 1, epochs * per_pass, endpoint=False)
+    rates = rate * (1 + np.cos(np.pi * done)) / 2
+    return weights, np.array(list(descend(weights, gradients, rates)))

@@ -6,7 +6,11 @@ run together, along a leading axis s, as in training.py.
 
 import numpy as np
 
-from theory.training import CELLS, transpose
+from theory.training import (
+    stacked_lstm_forward,
+    stacked_rnn_forward,
+    transpose,
+)
 
 
 def run(cell, networks, x):
@@ -16,7 +20,8 @@ def run(cell, networks, x):
     """
     W, U, b = networks["W"], networks["U"], networks["b"]
     x = x.transpose(1, 2, 0)[:, None]  # (T, 1, d, n)
-    return CELLS[cell][0](transpose(W) @ x + b[:, :, None], U)
+    forward = {"rnn": stacked_rnn_forward, "lstm": stacked_lstm_forward}[cell]
+    return forward(transpose(W) @ x + b[:, :, None], U)
 
 
 def jacobians(cell, networks, x, lags):
@@ -47,7 +52,7 @@ def _rnn_back(t, dh, dc, h, _):
 
 
 def _lstm_back(t, dh, dc, h, cache):
-    c, tanh_c, gates = cache
+    c, tanh_c, gates, _ = cache
     i, f, c_tilde, o = np.split(gates[t - 1][..., None], 4, axis=1)
     before, tanh_c = c[t - 1][..., None], tanh_c[t][..., None]
     dc = dc + dh * o * (1 - tanh_c**2)
@@ -65,7 +70,7 @@ def gates(networks, x):
 
     Each (s, n, T, h).
     """
-    _, (c, _, blocks) = run("lstm", networks, x)
+    _, (c, _, blocks, _) = run("lstm", networks, x)
     parts = [*np.split(blocks, 4, axis=2), c[1:]]
     names = "i", "f", "c_tilde", "o", "c"
     pairs = zip(names, parts, strict=True)
