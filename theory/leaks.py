@@ -8,15 +8,12 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from forecasting.windows import make_windows, walk_forward_dates
 from theory.training import (
+    answers,
     descend,
     initial_weights,
     loss_and_gradients,
     stack,
-    stacked_lstm_backward,
-    stacked_lstm_forward,
     time_first,
-    transpose,
-    weight_gradients,
 )
 
 LOOKBACK = 20  # sessions in a window
@@ -102,7 +99,7 @@ def forecast(tasks: list[Task], seeds: int) -> list[np.ndarray]:
     """
     teams = [task for task in tasks for _ in range(seeds)]
     rngs = [np.random.default_rng(s) for _ in tasks for s in range(seeds)]
-    weights = stack([_draw(rng) for rng in rngs])
+    weights = _drawn("lstm", rngs)
     best, kept = np.full(len(teams), np.inf), [w.copy() for w in weights]
     data = [task.scaled() for task in teams]
 
@@ -116,9 +113,9 @@ def forecast(tasks: list[Task], seeds: int) -> list[np.ndarray]:
         if step % EVERY:
             continue
         for k, task in enumerate(teams):
-            one = slice(k, k + 1)
-            x, y = _batch(data[one], [task.valid])
-            loss = np.mean((_answer(weights, one, x) - y) ** 2)
+            x, y = _batch(data[k : k + 1], [task.valid])
+            said = answers("lstm", [w[k : k + 1] for w in weights], x)
+            loss = np.mean((said[-1:] - y) ** 2)
             if loss < best[k]:
                 best[k] = loss
                 for old, new in zip(kept, weights, strict=True):
@@ -127,14 +124,14 @@ def forecast(tasks: list[Task], seeds: int) -> list[np.ndarray]:
     for k, task in enumerate(tasks):
         mine = slice(k * seeds, (k + 1) * seeds)
         x, _ = _batch(data[mine], [task.test] * seeds)
-        output = _answer(kept, mine, x)[0, :, 0]
+        output = answers("lstm", [w[mine] for w in kept], x)[-1, :, 0]
         out.append(task.dollars(output, task.test))
     return out
 
 
-def _draw(rng: np.random.Generator) -> tuple:
-    """Draw W, U, b, V, v of an LSTM as in note 3."""
-    return initial_weights(rng, "lstm", 1, UNITS, 1)
+def _drawn(cell: str, rngs: list) -> list:
+    """Draw a network per generator as in note 3, one input, one output."""
+    return stack([initial_weights(rng, cell, 1, UNITS, 1) for rng in rngs])
 
 
 def _batch(data: list, ends: list) -> tuple[np.ndarray, np.ndarray]:
@@ -143,13 +140,6 @@ def _batch(data: list, ends: list) -> tuple[np.ndarray, np.ndarray]:
     x = [windows[e - LOOKBACK + 1] for (windows, _), e in pairs]
     y = [target[e, None] for (_, target), e in pairs]
     return time_first(x), time_first(y)
-
-
-def _answer(weights: list, which: slice, x: np.ndarray) -> np.ndarray:
-    """Outputs (1, s, 1, n) of some networks for windows (T, s, 1, n)."""
-    W, U, b, V, v = (w[which] for w in weights)
-    h, _ = stacked_lstm_forward(transpose(W) @ x + transpose(b), U)
-    return transpose(V) @ h[-1:] + transpose(v)
 
 
 def forecast_every_step(
@@ -168,65 +158,21 @@ def forecast_every_step(
     learnt, tested = (
         rows[LOOKBACK - 1 :] - LOOKBACK + 1 for rows in (task.train, task.test)
     )
-    weights = _train_both_ways(x[learnt], y[learnt], seeds, UPDATES)
-    everywhere = np.stack([tested] * seeds)
-    output, _ = _both_ways(weights, x[everywhere], y[everywhere])
-    rows = tested[:, None] + np.arange(LOOKBACK)
-    return task.dollars(output, rows), rows
-
-
-def _train_both_ways(
-    x: np.ndarray, y: np.ndarray, seeds: int, updates: int
-) -> list:
-    """Weights of `_both_ways`, learnt from windows x, y (n, T, 1)."""
     rngs = [np.random.default_rng(seed) for seed in range(seeds)]
-    drawn = stack([_draw(rng) for rng in rngs for _ in ("ahead", "back")])
-    # C order: the views below must be views
-    W, U, b, V, v = (np.ascontiguousarray(w) for w in drawn)
-    weights = [W, U, b, V, v[::2].copy()]
-    # adam clips per network: one row of these views holds both directions
-    views = [w.reshape(seeds, -1, w.shape[2]) for w in weights]
+    weights = _drawn("bilstm", rngs)
 
     def gradients(_):
-        k = np.stack([rng.choice(len(x), BATCH) for rng in rngs])
-        _, slopes = _both_ways(weights, x[k], y[k])
-        pairs = zip(slopes, views, strict=True)
-        return None, [g.reshape(w.shape) for g, w in pairs]
+        k = [rng.choice(learnt, BATCH) for rng in rngs]
+        batch = time_first(x[k]), time_first(y[k])
+        return loss_and_gradients("bilstm", weights, *batch)
 
-    left = updates - 1 - np.arange(updates)
+    left = UPDATES - 1 - np.arange(UPDATES)
     rates = RATE * np.minimum(1, left / COOL)
-    for _ in descend(views, gradients, rates, CLIP):
+    for _ in descend(weights, gradients, rates, CLIP):
         pass
-    return weights
-
-
-def _both_ways(weights: list, x: np.ndarray, y: np.ndarray) -> tuple:
-    """Answers of bidirectional LSTMs at every step, and their gradients.
-
-    x, y, answers (s, n, T[, 1]); of the weights W, U, b, V network 2 k reads
-    forwards and network 2 k + 1 backwards; their answers and v add up.
-    """
-    W, U, b, V, v = weights
-    seeds, n, T, _ = x.shape
-    x, y = (a.transpose(2, 0, 3, 1) for a in (x, y))  # T, s, 1, n
-    x = _pair(x)
-    h, cache = stacked_lstm_forward(transpose(W) @ x + transpose(b), U)
-    halves = (transpose(V) @ h[1:]).reshape(T, seeds, 2, 1, n)
-    said = halves[:, :, 0] + halves[::-1, :, 1] + v
-    dy = 2 * (said - y) / (n * T)
-    dys = _pair(dy)
-    dz = stacked_lstm_backward(V @ dys, U, cache)
-    gradients = [
-        *weight_gradients(x, h[:-1], dz),
-        (h[1:] @ transpose(dys)).sum(axis=0),
-        dy.sum(axis=(0, 3))[..., None],
-    ]
-    return said[:, :, 0].transpose(1, 2, 0), gradients
-
-
-def _pair(a: np.ndarray) -> np.ndarray:
-    """Each network's series beside itself reversed: (T, 2 s, d, n)."""
-    return np.stack([a, a[::-1]], axis=2).reshape(len(a), -1, *a.shape[2:])
+    output = answers("bilstm", weights, time_first([x[tested]] * seeds))
+    rows = tested[:, None] + np.arange(LOOKBACK)
+    return task.dollars(output[:, :, 0].transpose(1, 2, 0), rows), rows
 
 
 def theils_u(

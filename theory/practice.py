@@ -13,6 +13,7 @@ from scipy import stats
 
 from forecasting.models.backend import keras
 from theory.cells import lstm_forward
+from theory.seeds import each_seed
 from theory.training import initial_weights, train_seeds
 
 layers, ops = keras.layers, keras.ops
@@ -154,21 +155,14 @@ def network(kind, units, depth=1, rate=0.02, shape=(9, 3), **options):
 def fit_seeds(model, seeds, draw, rate=None, **fit):
     """Train one compiled model from each seed: curves (seeds, epochs).
 
-    XLA compiles once: each seed puts fresh weights into the model, empties
-    the optimiser and fits what draw(rng) returns, x and y. A dict: "loss"
-    and, with validation_data, "val_loss".
+    Each seed fits what draw(rng) returns, x and y, from the learning rate
+    given, else the model's. A dict: "loss" and, with validation_data,
+    "val_loss".
     """
-    optimizer, histories = model.optimizer, []
-    optimizer.build(model.trainable_variables)
-    start = float(optimizer.learning_rate if rate is None else rate)
-    for seed in seeds:
-        keras.utils.set_random_seed(seed)
-        clone = keras.models.clone_model(model)  # masks' seeds come along
-        for v, new in zip(model.variables, clone.variables, strict=True):
-            v.assign(new)
-        for v in optimizer.variables:
-            v.assign(ops.zeros_like(v))
-        optimizer.learning_rate.assign(start)
+    if rate is not None:
+        model.optimizer.learning_rate.assign(rate)
+    histories = []
+    for seed in each_seed(model, seeds):
         x, y = draw(np.random.default_rng(seed))
         run = model.fit(x, y, verbose=0, shuffle=False, **fit)
         histories.append(run.history)

@@ -2,8 +2,8 @@
 
 Several networks are trained in one loop, as in training.py: arrays have a
 leading axis s for the network, sequences the axes (T, s, ., n). float32.
-A network is a list E, W1, U1, b1, W2, U2, b2, V, v: the vector of each word,
-two LSTMs, and the output layer on both. What sets a BiLSTM apart from two
+A network is a list E, W, U, b, V, v: the vector of each word, two LSTMs side
+by side, and the output layer on both. What sets a BiLSTM apart from two
 forward LSTMs is a flag: its second LSTM reads the words in reverse.
 """
 
@@ -12,10 +12,10 @@ import numpy as np
 from theory.training import (
     descend,
     initial_weights,
+    side_by_side,
     stack,
-    stacked_lstm_backward,
-    stacked_lstm_forward,
-    transpose,
+    stacked_bilstm_backward,
+    stacked_bilstm_forward,
     weight_gradients,
 )
 
@@ -23,15 +23,7 @@ from theory.training import (
 def first_weights(rng, vocabulary, width, h):
     """Draw one network, as Keras draws its layers; see the module."""
     E = rng.normal(0, 0.5, (vocabulary, width))
-    (W1, U1, b1, V1, v), (W2, U2, b2, V2, _) = (
-        initial_weights(rng, "lstm", width, h, 1) for _ in range(2)
-    )
-    return E, W1, U1, b1, W2, U2, b2, np.concatenate([V1, V2]), v
-
-
-def turned(a, reverse):
-    """Reverse the first axis of a (T, s, ...) where reverse (s,) is set."""
-    return np.where(reverse.reshape(1, -1, *[1] * (a.ndim - 2)), a[::-1], a)
+    return E, *initial_weights(rng, "bilstm", width, h, 1)
 
 
 def run(weights, reverse, x, mask=1.0):
@@ -40,39 +32,34 @@ def run(weights, reverse, x, mask=1.0):
     reverse (s,): does the second LSTM read from the end? mask: a factor
     on the words' vectors (T, s, n, width).
     """
-    E, W1, U1, b1, W2, U2, b2, V, v = weights
-    words = E[np.arange(len(E))[None, :, None], x] * mask  # T, s, n, width
-    both = words, turned(words, reverse)
-    z = [transpose(both[0] @ W1 + b1), transpose(both[1] @ W2 + b2)]
-    U = np.concatenate([U1, U2])
-    states, cache = stacked_lstm_forward(np.concatenate(z, axis=1), U)
-    one, two = np.split(states[1:], 2, axis=1)
-    h = np.concatenate([one, turned(two, reverse)], axis=2)
-    odds = (transpose(V) @ h + transpose(v))[:, :, 0]
-    return odds, (both, U, states, cache, h)
+    E, W, U, b, V, v = weights
+    words = (E[np.arange(len(E))[None, :, None], x] * mask).mT
+    z = W.mT @ words + b.mT
+    h, seen, cache = stacked_bilstm_forward(z, U, reverse)
+    odds = (V.mT @ h + v.mT)[:, :, 0]
+    return odds, (words, h, seen, cache)
+
+
+def cell_states(cache):
+    """The c_t of both LSTMs, (T, s, 2h, n), in the order of the words."""
+    reverse, _, (c, *_) = cache[-1]
+    return side_by_side(c[1:], reverse)
 
 
 def loss_and_gradients(weights, reverse, x, y, mask=1.0):
     """Cross-entropy (s,) of tags y (T, s, n) in nats, and its gradients."""
-    E, W1, _, _, W2, _, _, V, _ = weights
-    odds, (both, U, states, cache, h) = run(weights, reverse, x, mask)
+    E, W, U, _, V, _ = weights
+    odds, (words, h, seen, cache) = run(weights, reverse, x, mask)
     loss = np.logaddexp(0, np.where(y, -odds, odds)).mean(axis=(0, 2))
     error = (0.5 + 0.5 * np.tanh(odds / 2) - y) / y[:, 0].size
     error = error[:, :, None].astype(E.dtype)  # T, s, 1, n
-    one, two = np.split(V @ error, 2, axis=2)
-    dh = np.concatenate([one, turned(two, reverse)], axis=1)
-    dz = np.split(stacked_lstm_backward(dh, U, cache), 2, axis=1)
-    read = np.split(states[:-1], 2, axis=1)  # h before each step
-    gradients, by_words = [], 0
-    for k, W in enumerate((W1, W2)):
-        gradients += weight_gradients(transpose(both[k]), read[k], dz[k])
-        by_word = transpose(W @ dz[k])
-        by_words = by_words + (turned(by_word, reverse) if k else by_word)
+    dz = stacked_bilstm_backward(V @ error, U, cache)
     by_E = np.zeros_like(E)
     networks = np.broadcast_to(np.arange(len(E))[None, :, None], x.shape)
-    np.add.at(by_E, (networks, x), by_words * mask)
-    by_V = (h @ transpose(error)).sum(axis=0)
-    return loss, [by_E, *gradients, by_V, error.sum(axis=(0, 3))[..., None]]
+    np.add.at(by_E, (networks, x), (W @ dz).mT * mask)
+    by_cells = weight_gradients(words, seen, dz, 2)
+    by_V = (h @ error.mT).sum(axis=0)
+    return loss, [by_E, *by_cells, by_V, error.sum(axis=(0, 3))[..., None]]
 
 
 def train(

@@ -60,7 +60,7 @@ def train_seeds(
             cell, weights, time_first(x), time_first(y), **masks
         )
         for gate in options.get("held") or {}:
-            for gradient in columns(gradients, gate):
+            for gradient in block(gradients, gate):
                 gradient[:] = 0
         return losses, gradients
 
@@ -123,8 +123,15 @@ def initial_weights(
     b_i = -b_f (Tallec & Ollivier 2018, eq. 16). removed: gates among "ifo"
     to hold open by a bias of 1000, where the logistic is 1 and flat.
     held: {gate: value}, gates that read nothing and are this value.
-    A minLSTM takes an LSTM's draw without U and the output gate.
+    A BiLSTM takes two LSTMs' draws, side by side, and a minLSTM that of one
+    without U and the output gate.
     """
+    if cell == "bilstm":
+        options = forget_bias, chrono, removed, held
+        pair = [initial_weights(rng, "lstm", d, h, m, *options) for _ in "12"]
+        *columns, V, (v, _) = zip(*pair, strict=True)
+        W, U, b = (np.concatenate(two, axis=1) for two in columns)
+        return W, U, b, np.concatenate(V), v
     width = 4 * h if cell in GATED else h
     W = rng.uniform(-1, 1, (d, width)) * np.sqrt(6 / (d + width))
     V = rng.uniform(-1, 1, (h, m)) * np.sqrt(6 / (h + m))
@@ -140,7 +147,7 @@ def initial_weights(
         for gate in removed:
             gates[gate][:] = 1000
         for gate, value in (held or {}).items():
-            reads_x, reads_h, bias = columns((W, U, b), gate)
+            reads_x, reads_h, bias = block((W, U, b), gate)
             reads_x[:], reads_h[:] = 0, 0
             bias[:] = np.log(value / (1 - value))
     if cell in ("minlstm", "signed"):
@@ -148,7 +155,7 @@ def initial_weights(
     return W, U, b, V, v
 
 
-def columns(weights, gate):
+def block(weights, gate):
     """Views of the columns of W, U and b that make one block of an LSTM."""
     k = "ifco".index(gate)
     return [np.split(w, 4, axis=-1)[k] for w in weights[:3]]
@@ -165,11 +172,6 @@ def time_first(batches):
     return np.ascontiguousarray(stacked.transpose(2, 0, 3, 1))
 
 
-def transpose(a):
-    """Swap the last two axes."""
-    return a.swapaxes(-1, -2)
-
-
 def loss_and_gradients(cell, weights, x, y, **masks):
     """Return the losses (s,) and the gradients of weights.
 
@@ -181,37 +183,43 @@ def loss_and_gradients(cell, weights, x, y, **masks):
     forward, backward = CELLS[cell]
     h, cache = forward(x, *weights, **masks)
     seen = h[-len(y) :]
-    error = transpose(V) @ seen + transpose(v) - y
+    error = V.mT @ seen + v.mT - y
     dy = 2 * error / error[:, 0].size
     dh = np.zeros_like(h)
     dh[-len(y) :] = V @ dy
     gradients = [
         *backward(dh, cache),
-        (seen @ transpose(dy)).sum(axis=0),
+        (seen @ dy.mT).sum(axis=0),
         dy.sum(axis=(0, 3))[:, None],
     ]
     return (error**2).mean(axis=(0, 2, 3)), gradients
 
 
+def answers(cell, weights, x):
+    """What networks say after every step: (T, s, m, n) to x (T, s, d, n)."""
+    *weights, V, v = weights
+    return V.mT @ CELLS[cell][0](x, *weights)[0] + v.mT
+
+
 def stacked_rnn_forward(z, U):
-    """z = x W + b (T, s, h, n) -> h (T+1, s, h, n), which is the cache."""
+    """z = x W + b (T, s, h, n) -> h_t, h_{t-1} (T, s, h, n) and a cache."""
     h = np.zeros((len(z) + 1, *z.shape[1:]), z.dtype)
     for t in range(len(z)):
-        np.tanh(z[t] + transpose(U) @ h[t], out=h[t + 1])
-    return h, h
+        np.tanh(z[t] + U.mT @ h[t], out=h[t + 1])
+    return h[1:], h[:-1], h[1:]
 
 
 def stacked_rnn_backward(dh, U, h):
     """Return the derivative by z, given that by every h_t, (T, s, h, n)."""
-    dz, dh_next = np.empty_like(h[1:]), 0
-    for t in reversed(range(len(dz))):
-        dz[t] = (dh[t] + dh_next) * (1 - h[t + 1] ** 2)
+    dz, dh_next = np.empty_like(h), 0
+    for t in reversed(range(len(h))):
+        dz[t] = (dh[t] + dh_next) * (1 - h[t] ** 2)
         dh_next = U @ dz[t]
     return dz
 
 
 def stacked_lstm_forward(z, U, masks=None):
-    """z = x W + b (T, s, 4h, n) -> h (T+1, s, h, n) and a cache.
+    """z = x W + b (T, s, 4h, n) -> h_t, what the gates saw, and a cache.
 
     logistic(z) = (1 + tanh(z / 2)) / 2, so one tanh serves all blocks.
     masks: factors (T or 1, s, h, n) on "h", the state on its way into the
@@ -224,7 +232,7 @@ def stacked_lstm_forward(z, U, masks=None):
     i, f, c_tilde, o = np.split(gates, 4, axis=2)  # views
     is_gate = np.array([1, 1, 0, 1], z.dtype).repeat(width // 4)[:, None]
     scale, shift = 1 - is_gate / 2, is_gate / 2
-    U, masks = transpose(U), masks or {}
+    U, masks = U.mT, masks or {}
     for t in range(T):
         z_t = z[t] + U @ masked(h[t], masks, "h", t)
         gates[t] = scale * np.tanh(scale * z_t) + shift
@@ -232,7 +240,8 @@ def stacked_lstm_forward(z, U, masks=None):
         c[t + 1] += masked(i[t], masks, "a", t) * c_tilde[t]
         tanh_c[t + 1] = np.tanh(c[t + 1])
         h[t + 1] = o[t] * tanh_c[t + 1]
-    return h, (c, tanh_c, gates, masks)
+    seen = masks["h"] * h[:-1] if "h" in masks else h[:-1]
+    return h[1:], seen, (c, tanh_c, gates, masks)
 
 
 def stacked_lstm_backward(dh, U, cache):
@@ -263,28 +272,63 @@ def masked(a, masks, part, t):
     return masks[part][t % len(masks[part])] * a if part in masks else a
 
 
-def recurrent(forward, backward):
+def stacked_bilstm_forward(z, U, reverse=True):
+    """The same of two LSTMs side by side: z (T, s, 8h, n), U (s, h, 8h).
+
+    The second reads from the end, in those networks where reverse (s,) is
+    true; h_t and what the gates saw (T, s, 2h, n) are in the order of z.
+    """
+    one, two = np.split(z, 2, axis=2)
+    z = np.concatenate([one, turned(two, reverse)], axis=1)
+    U = np.concatenate(np.split(U, 2, axis=2))
+    *states, cache = stacked_lstm_forward(z, U)
+    states = (side_by_side(a, reverse) for a in states)
+    return *states, (reverse, U, cache)
+
+
+def stacked_bilstm_backward(dh, _, cache):
+    """Return the derivative by z, given that by every h_t, (T, s, 2h, n)."""
+    reverse, U, cache = cache
+    one, two = np.split(dh, 2, axis=2)
+    dh = np.concatenate([one, turned(two, reverse)], axis=1)
+    return side_by_side(stacked_lstm_backward(dh, U, cache), reverse)
+
+
+def side_by_side(a, reverse):
+    """Both LSTMs' (T, 2s, ., n) as (T, s, 2 ., n), in the order of time."""
+    one, two = np.split(a, 2, axis=1)
+    return np.concatenate([one, turned(two, reverse)], axis=2)
+
+
+def turned(a, reverse):
+    """Reverse the first axis of a (T, s, ...) where reverse (s,) is true."""
+    reverse = np.reshape(reverse, (1, -1, *[1] * (a.ndim - 2)))
+    return np.where(reverse, a[::-1], a)
+
+
+def recurrent(forward, backward, chains=1):
     """The passes of a cell from z and U, as passes from x, W, U, b."""
 
-    def ahead(x, W, U, b, **masks):
-        h, cache = forward(transpose(W) @ x + transpose(b), U, **masks)
-        seen = h[:-1]
-        if "h" in masks.get("masks", {}):
-            seen = masks["masks"]["h"] * seen
-        return h[1:], (x, seen, U, cache)
+    def ahead(x, W, U, b, **options):
+        z = W.mT @ x + b.mT
+        h, seen, cache = forward(z, U, **options)
+        return h, (x, seen, U, cache)
 
     def back(dh, cache):
         x, seen, U, cache = cache
-        return weight_gradients(x, seen, backward(dh, U, cache))
+        return weight_gradients(x, seen, backward(dh, U, cache), chains)
 
     return ahead, back
 
 
-def weight_gradients(x, h_prev, dz):
+def weight_gradients(x, h_prev, dz, chains=1):
     """Gradients by W, U, b from dz, as z_t = x_t W + h_{t-1} U + b."""
+    h_prev, by_chain = (np.split(a, chains, axis=2) for a in (h_prev, dz))
+    pairs = zip(h_prev, by_chain, strict=True)
+    by_U = [(h @ by.mT).sum(axis=0) for h, by in pairs]
     return [
-        (x @ transpose(dz)).sum(axis=0),
-        (h_prev @ transpose(dz)).sum(axis=0),
+        (x @ dz.mT).sum(axis=0),
+        np.concatenate(by_U, axis=2),
         dz.sum(axis=(0, 3))[:, None],
     ]
 
@@ -311,6 +355,7 @@ signed = partial(scanned, signed=True)
 CELLS = {
     "rnn": recurrent(stacked_rnn_forward, stacked_rnn_backward),
     "lstm": recurrent(stacked_lstm_forward, stacked_lstm_backward),
+    "bilstm": recurrent(stacked_bilstm_forward, stacked_bilstm_backward, 2),
     "minlstm": batch_first(scanned, successors.minlstm_backward),
     "signed": batch_first(signed, successors.minlstm_backward),
     "slstm": batch_first(successors.slstm_forward, successors.slstm_backward),

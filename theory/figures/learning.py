@@ -4,7 +4,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from forecasting.pages.plots import AMBER, GREEN, PINK, SKY
 from theory.figures.drawing import BASELINE, BLUE, GREY, log_x, shades
@@ -146,18 +145,10 @@ def outcomes(panels: dict, solved: float, kind: str, intervals=None) -> Figure:
     axes[0, 0].set_ylabel(kind)
     axes[0, 0].invert_yaxis()
     if len(series) > 1:
-        dots = [
-            Line2D(
-                [],
-                [],
-                ls="",
-                marker=marker,
-                color=colour,
-                label=f"rate {name}",
-            )
-            for name, (marker, colour) in looks.items()
-        ]
-        fig.legend(handles=dots, loc="outside upper right", ncols=2)
+        for name, (marker, colour) in looks.items():
+            label = f"rate {name}"
+            ax.plot([], [], marker, color=colour, label=label)
+        fig.legend(loc="outside upper right", ncols=2)
     return fig
 
 

@@ -111,14 +111,8 @@ def right_by_step(shares: dict, trained: int) -> Figure:
     for label, share in shares.items():
         t = np.arange(1, share.shape[1] + 1)
         ax.plot(t, share.mean(axis=0), label=label, **LOOKS[label])
-        ax.fill_between(
-            t,
-            share.min(axis=0),
-            share.max(axis=0),
-            color=LOOKS[label]["color"],
-            alpha=0.15,
-            lw=0,
-        )
+        look = {"color": LOOKS[label]["color"], "alpha": 0.15, "lw": 0}
+        ax.fill_between(t, share.min(axis=0), share.max(axis=0), **look)
     ax.axvline(trained, color=DARK, lw=0.8)
     ax.text(trained * 1.05, 0.6, "trained\nto here", fontsize=9)
     ax.axhline(0.5, **BASELINE)
