@@ -209,12 +209,10 @@ WRONG = {
         (np.zeros((3, 4)), np.zeros((1, 4)), np.zeros((4, 1))),
     ],
     "5.4": [
-        lambda p, temperature: p,
-        lambda p, temperature: p / temperature,
-        lambda p, temperature: p**temperature / (p**temperature).sum(),
-        lambda p, temperature: (
-            np.exp(p / temperature) / np.exp(p / temperature).sum()
-        ),
+        lambda p, t: p,
+        lambda p, t: p / t,
+        lambda p, t: p**t / (p**t).sum(),
+        lambda p, t: np.exp(p / t) / np.exp(p / t).sum(),
     ],
     "6.1": [
         81_200,  # one bias

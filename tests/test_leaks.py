@@ -15,31 +15,30 @@ def history():
     return pd.DataFrame({"Close": close}, index)
 
 
-@pytest.mark.parametrize("returns", [False, True])
-def test_a_target_is_the_row_after_its_window(history, returns):
-    task = leaks.honest(history, returns)
+@pytest.fixture(params=[False, True])
+def task(history, request):
+    return leaks.honest(history, returns=request.param)
+
+
+def test_a_target_is_the_row_after_its_window(task):
     windows, target = task.scaled()
     for row in task.test[[0, -1]]:
         after = windows[row - leaks.LOOKBACK + 2]  # the next window
         assert target[row] == after[-1]
 
 
-@pytest.mark.parametrize("returns", [False, True])
-def test_no_row_after_the_origin_is_learnt(history, returns):
-    task = leaks.honest(history, returns)
+def test_no_row_after_the_origin_is_learnt(history, task):
     learnt = np.concatenate([task.train, task.valid]) + 1  # their targets
     assert learnt.max() < task.test.min()
     assert task.train.max() + 1 < task.valid.min()
     changed = history.copy()
     changed.iloc[task.train.max() + 2 :] *= 3
-    other = leaks.honest(changed, returns)
+    other = leaks.honest(changed, task.returns)
     for name, value in vars(task.scaler).items():
         np.testing.assert_array_equal(value, vars(other.scaler)[name])
 
 
-@pytest.mark.parametrize("returns", [False, True])
-def test_the_right_answer_is_the_next_close(history, returns):
-    task = leaks.honest(history, returns)
+def test_the_right_answer_is_the_next_close(task):
     _, target = task.scaled()
     said = task.dollars(target[task.test, 0], task.test)
     np.testing.assert_allclose(said, task.close[task.test + 1], rtol=1e-5)
