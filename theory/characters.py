@@ -71,15 +71,13 @@ class Fresh(keras.callbacks.Callback):
         """Forget the best of an earlier training."""
         self.best = np.inf
 
-    def on_epoch_begin(self, epoch, logs=None):
-        """Empty the states before the training text."""
-        self.on_test_begin()
-
-    def on_test_begin(self, logs=None):
-        """Empty the states before the validation text."""
+    def empty(self, *_, logs=None):
+        """Empty the states before the training and the validation text."""
         for layer in self.model.layers:
             if getattr(layer, "stateful", False):
                 layer.reset_states()
+
+    on_epoch_begin = on_test_begin = empty
 
     def on_epoch_end(self, epoch, logs=None):
         """Keep the weights if the validation loss is the lowest so far."""

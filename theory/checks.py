@@ -26,8 +26,6 @@ def check(number: str, answer) -> None:
     except Wrong as hint:
         raise Wrong(f"{number}: {hint}") from None
     except Exception as error:
-        fault = f"{type(error).__name__}: {error}"
-        raise Wrong(
-            f"{number}: the answer does not have the form asked for ({fault})"
-        ) from None
+        hint = f"{number}: the answer does not have the form asked for"
+        raise Wrong(f"{hint} ({type(error).__name__}: {error})") from None
     print(f"{number} correct: {lesson}")

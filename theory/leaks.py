@@ -12,8 +12,10 @@ from theory.training import (
     descend,
     initial_weights,
     loss_and_gradients,
+    predict,
     stack,
     time_first,
+    train_seeds,
 )
 
 LOOKBACK = 20  # sessions in a window
@@ -99,7 +101,7 @@ def forecast(tasks: list[Task], seeds: int) -> list[np.ndarray]:
     """
     teams = [task for task in tasks for _ in range(seeds)]
     rngs = [np.random.default_rng(s) for _ in tasks for s in range(seeds)]
-    weights = _drawn("lstm", rngs)
+    weights = stack([initial_weights(r, "lstm", 1, UNITS, 1) for r in rngs])
     best, kept = np.full(len(teams), np.inf), [w.copy() for w in weights]
     data = [task.scaled() for task in teams]
 
@@ -129,11 +131,6 @@ def forecast(tasks: list[Task], seeds: int) -> list[np.ndarray]:
     return out
 
 
-def _drawn(cell: str, rngs: list) -> list:
-    """Draw a network per generator as in note 3, one input, one output."""
-    return stack([initial_weights(rng, cell, 1, UNITS, 1) for rng in rngs])
-
-
 def _batch(data: list, ends: list) -> tuple[np.ndarray, np.ndarray]:
     """Windows (T, s, 1, n) and targets (1, s, 1, n) at each task's rows."""
     pairs = list(zip(data, ends, strict=True))
@@ -142,14 +139,10 @@ def _batch(data: list, ends: list) -> tuple[np.ndarray, np.ndarray]:
     return time_first(x), time_first(y)
 
 
-def forecast_every_step(
-    task: Task, seeds: int
-) -> tuple[np.ndarray, np.ndarray]:
+def forecast_every_step(task: Task, seeds: int) -> tuple:
     """Train a BiLSTM with a target at every step of its window.
 
-    It has no validation loss to stop by, so its rate falls at the end: a last
-    step at the full rate may undo what was learnt.
-
+    It has no validation loss to stop by, so its rate falls at the end.
     Returns forecasts in dollars ``(seeds, windows, LOOKBACK)`` and their
     rows ``(windows, LOOKBACK)``; every step of a window is a test row.
     """
@@ -158,21 +151,16 @@ def forecast_every_step(
     learnt, tested = (
         rows[LOOKBACK - 1 :] - LOOKBACK + 1 for rows in (task.train, task.test)
     )
-    rngs = [np.random.default_rng(seed) for seed in range(seeds)]
-    weights = _drawn("bilstm", rngs)
 
-    def gradients(_):
-        k = [rng.choice(learnt, BATCH) for rng in rngs]
-        batch = time_first(x[k]), time_first(y[k])
-        return loss_and_gradients("bilstm", weights, *batch)
+    def draw(rng, n):
+        k = rng.choice(learnt, n)
+        return x[k], y[k]
 
-    left = UPDATES - 1 - np.arange(UPDATES)
-    rates = RATE * np.minimum(1, left / COOL)
-    for _ in descend(weights, gradients, rates, CLIP):
-        pass
-    output = answers("bilstm", weights, time_first([x[tested]] * seeds))
+    sizes = UPDATES, UNITS, BATCH, RATE, CLIP, COOL
+    _, networks = train_seeds("bilstm", draw, range(seeds), *sizes)
+    output = predict("bilstm", networks, x[tested])[..., 0]
     rows = tested[:, None] + np.arange(LOOKBACK)
-    return task.dollars(output[:, :, 0].transpose(1, 2, 0), rows), rows
+    return task.dollars(output, rows), rows
 
 
 def theils_u(

@@ -12,9 +12,9 @@ import pandas as pd
 from scipy import stats
 
 from forecasting.models.backend import keras
-from theory.cells import lstm_forward
+from theory import training
 from theory.seeds import each_seed
-from theory.training import initial_weights, train_seeds
+from theory.training import initial_weights
 
 layers, ops = keras.layers, keras.ops
 
@@ -35,10 +35,8 @@ def pytorch_weights(rng, d, h, m):
     return uniform(d, 4 * h), uniform(h, 4 * h), b, V, v
 
 
-STARTS = {
-    "PyTorch": pytorch_weights,
-    "Keras": partial(initial_weights, cell="lstm"),
-}
+STARTS = {"PyTorch": pytorch_weights}
+STARTS["Keras"] = partial(initial_weights, cell="lstm")
 
 
 def train(
@@ -57,17 +55,13 @@ def train(
     where and fresh as in `draw_masks`.
     """
     noise = partial(draw_masks, drop=drop, where=where, fresh=fresh)
-    common = {"start": STARTS[start], "noise": noise if drop else None}
-    return train_seeds("lstm", task, seeds, steps, **common, **options)
+    options |= {"start": STARTS[start], "noise": noise if drop else None}
+    return training.train_seeds("lstm", task, seeds, steps, **options)
 
 
 def predict(networks, x):
     """Answers (seeds, n, m) of trained networks to x (n, T, d), no masks."""
-    last = [
-        lstm_forward(x, *(w[k] for k in "WUb"))[0][:, -1] for w in networks
-    ]
-    pairs = zip(last, networks, strict=True)
-    return np.array([h @ w["V"] + w["v"] for h, w in pairs])
+    return training.predict("lstm", networks, x)[:, :, -1]
 
 
 def draw_masks(rngs, shape, drop, where, fresh):
@@ -181,10 +175,10 @@ def paired_table(scores, baseline, digits=3):
         numbers = {"mean": score.mean(), "sd": score.std(ddof=1)}
         verdict = ""
         if name != baseline:
-            gap = score - scores[baseline]
-            mean, error = gap.mean(), stats.sem(gap)
-            low, high = stats.t.interval(0.95, len(gap) - 1, mean, error)
-            numbers |= {"difference": mean, "from": low, "to": high}
+            gap = stats.ttest_rel(score, scores[baseline])
+            low, high = gap.confidence_interval()
+            numbers["difference"] = (score - scores[baseline]).mean()
+            numbers |= {"from": low, "to": high}
             verdict = "helped" if high < 0 else "hurt"
             verdict = "did not show" if low <= 0 <= high else verdict
         rows[name] = {k: f"{v:.{digits}f}" for k, v in numbers.items()}

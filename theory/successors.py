@@ -35,11 +35,9 @@ def linear_scan(a, g):
     if T == 1:
         return g.copy()
     a_odd, g_odd = a[..., 1::2, :], g[..., 1::2, :]  # steps 2, 4, ...
-    joined = slice(0, 2 * (T // 2), 2)
+    a_even, g_even = (z[..., : 2 * (T // 2) : 2, :] for z in (a, g))
     c = np.empty(g.shape, np.result_type(a, g))
-    c[..., 1::2, :] = linear_scan(
-        a_odd * a[..., joined, :], a_odd * g[..., joined, :] + g_odd
-    )
+    c[..., 1::2, :] = linear_scan(a_odd * a_even, a_odd * g_even + g_odd)
     c[..., 0, :] = g[..., 0, :]
     before = c[..., 1 : T - 1 : 2, :]
     c[..., 2::2, :] = a[..., 2::2, :] * before + g[..., 2::2, :]

@@ -47,10 +47,10 @@ def train_seeds(
     """
     rngs = [np.random.default_rng(seed) for seed in seeds]
     x, y = task(np.random.default_rng(0), 1)
-    shape, sizes = (x.shape[1], units, batch), (x.shape[2], units, y.shape[-1])
+    sizes = {"d": x.shape[2], "h": units, "m": y.shape[-1]} | options
     start = start or partial(initial_weights, cell=cell)
-    sizes = dict(zip("dhm", sizes, strict=True)) | options
     weights = stack([start(rng, **sizes) for rng in rngs])
+    shape = x.shape[1], units, batch
 
     def gradients(_):
         x, y = zip(*(task(rng, batch) for rng in rngs), strict=True)
@@ -199,6 +199,13 @@ def answers(cell, weights, x):
     """What networks say after every step: (T, s, m, n) to x (T, s, d, n)."""
     *weights, V, v = weights
     return V.mT @ CELLS[cell][0](x, *weights)[0] + v.mT
+
+
+def predict(cell, networks, x):
+    """Answers (seeds, n, T, m) of `train_seeds`' networks to x (n, T, d)."""
+    networks = [map(np.atleast_2d, network.values()) for network in networks]
+    x = time_first([x] * len(networks))
+    return answers(cell, stack(networks), x).transpose(1, 3, 0, 2)
 
 
 def stacked_rnn_forward(z, U):

@@ -13,10 +13,10 @@ def pytorch_parameters(answer):
         return 4 * (h * (d + h) + biases * h)
 
     both = 2 * (count(3, 50) + count(100, 50))
+    narrow = 2 * (count(3, 50) + count(50, 50))
     slips = {
         "PyTorch has two biases": 2 * (count(3, 50, 1) + count(100, 50, 1)),
-        "the second layer reads both directions": 4 * count(3, 50)
-        + 2 * (count(50, 50) - count(3, 50)),
+        "the second layer reads both directions": narrow,
         "that is one direction": both / 2,
         "the second layer does not read x": 4 * count(3, 50),
     }
