@@ -52,7 +52,7 @@ def train_seeds(
     weights = stack([start(rng, **sizes) for rng in rngs])
     shape = x.shape[1], units, batch
 
-    def gradients(_):
+    def one_batch(_):
         x, y = zip(*(task(rng, batch) for rng in rngs), strict=True)
         y = [a[:, None] if a.ndim == 2 else a for a in y]
         masks = {"masks": noise(rngs, shape)} if noise else {}
@@ -67,7 +67,7 @@ def train_seeds(
     left = steps - np.arange(steps)
     rates = rate * (np.minimum(1, left / cool) if cool else np.ones(steps))
     losses, film = np.empty((len(rngs), steps)), []
-    updates = descend(weights, gradients, rates, clip)
+    updates = descend(weights, one_batch, rates, clip)
     for step in range(steps):
         if every and step % every == 0:
             film.append([w.copy() for w in weights])
@@ -78,12 +78,10 @@ def train_seeds(
         film = [w[:, 0] for w in film]
     # each (seeds, ...) or (seeds, moments, ...); biases have a row to spare
     names = "WUbVv" if len(film) == 5 else "WbVv"
-    weights = dict(zip(names, film, strict=True))
-    weights |= {k: weights[k][..., 0, :] for k in "bv"}
-    networks = [
-        {k: w[s] for k, w in weights.items()} for s in range(len(rngs))
-    ]
-    return losses, networks
+    shown = dict(zip(names, film, strict=True))
+    shown |= {k: shown[k][..., 0, :] for k in "bv"}
+    every_seed = range(len(rngs))
+    return losses, [{k: w[s] for k, w in shown.items()} for s in every_seed]
 
 
 def descend(weights, gradients, rates, clip=1.0):
