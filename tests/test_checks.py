@@ -1,6 +1,8 @@
 """Exercises: stated in their note, solved, and no wrong answer passes."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -207,12 +209,10 @@ WRONG = {
         (np.zeros((3, 4)), np.zeros((1, 4)), np.zeros((4, 1))),
     ],
     "5.4": [
-        lambda p, temperature: p,
-        lambda p, temperature: p / temperature,
-        lambda p, temperature: p**temperature / (p**temperature).sum(),
-        lambda p, temperature: (
-            np.exp(p / temperature) / np.exp(p / temperature).sum()
-        ),
+        lambda p, t: p,
+        lambda p, t: p / t,
+        lambda p, t: p**t / (p**t).sum(),
+        lambda p, t: np.exp(p / t) / np.exp(p / t).sum(),
     ],
     "6.1": [
         81_200,  # one bias
@@ -319,6 +319,14 @@ def test_every_exercise_has_a_worked_solution():
     """nbval runs them."""
     code = "".join(c.source for c in cells(THEORY / "solutions.ipynb", "code"))
     assert re.findall(r'check\("(\d+\.\d)", ', code) == list(CHECKERS)
+
+
+@pytest.mark.parametrize("folder", [THEORY.parent, THEORY])
+def test_check_is_at_hand_in_the_notes_folder_and_above(folder):
+    code = "from theory.checks import check; check('1.2', 20)"
+    run = [sys.executable, "-c", code]
+    said = subprocess.run(run, cwd=folder, capture_output=True, text=True)
+    assert said.stdout.startswith("1.2 correct: "), said.stderr
 
 
 def test_unknown_exercise_is_named():

@@ -1,41 +1,39 @@
-"""What note 3 looks with: films of training, held gates, Jacobians."""
+"""What the notes learn and look with: tasks, films, gates, Jacobians."""
 
 from functools import partial
 
 import numpy as np
 import pytest
 
-from theory import cells, watching
-from theory.tasks import adding_problem, latest_value, temporal_order
-from theory.training import initial_weights, train_seeds
+from theory import cells, tasks, watching
+from theory.training import CELLS, initial_weights, train_seeds
 
-TASK = partial(adding_problem, T=12)
+TASK = partial(tasks.adding_problem, T=12)
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm"])
-def test_a_film_starts_at_the_draw_and_ends_where_training_ends(cell):
-    common = {"seeds": [3, 4], "steps": 7, "units": 3}
-    losses, networks = train_seeds(cell, TASK, **common)
-    again, films = train_seeds(cell, TASK, every=3, **common)
+def running_sum(rng, n):
+    """A task with an answer at every step."""
+    x, _ = TASK(rng, n)
+    return x, x[:, :, :1].cumsum(axis=1)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_film_shows_the_draw_and_what_shorter_training_gives(cell):
+    common = {"seeds": [3, 4], "units": 3}
+    losses, ends = train_seeds(cell, running_sum, steps=7, **common)
+    again, films = train_seeds(cell, running_sum, steps=7, every=3, **common)
+    _, early = train_seeds(cell, running_sum, steps=3, **common)
     assert np.array_equal(losses, again)
-    for seed, network, film in zip([3, 4], networks, films, strict=True):
+    for seed, *shown in zip([3, 4], films, early, ends, strict=True):
         drawn = initial_weights(np.random.default_rng(seed), cell, 2, 3, 1)
-        for (name, last), first in zip(network.items(), drawn, strict=True):
-            assert film[name].shape == (4, *last.shape)  # 0, 3, 6, the end
-            assert np.array_equal(film[name][-1], last)
-            np.testing.assert_allclose(
-                film[name][0],
-                np.squeeze(first, 0) if name in "bv" else first,
-                rtol=1e-6,
-            )
-
-
-def test_a_film_shows_what_shorter_training_gives():
-    common = {"seeds": [5], "units": 3}
-    _, (film,) = train_seeds("lstm", TASK, steps=6, every=4, **common)
-    _, (short,) = train_seeds("lstm", TASK, steps=4, **common)
-    for name, weight in short.items():
-        assert np.array_equal(film[name][1], weight)
+        for name, first in zip(shown[0], drawn, strict=True):
+            film, third, last = (weights[name] for weights in shown)
+            assert film.shape == (4, *last.shape)  # 0, 3, 6, the end
+            first = first.reshape(last.shape)
+            np.testing.assert_allclose(film[0], first, rtol=1e-6)
+            assert np.array_equal(film[1], third)
+            assert np.array_equal(film[-1], last)
+            assert (first != last).all()  # every weight is trained
 
 
 def test_held_gates_stay_and_the_others_learn():
@@ -98,17 +96,20 @@ def test_slowest_unit_reads_the_gates_of_the_cells():
         assert elsewhere == pytest.approx(i[~marks].mean())
 
 
-def test_silent_steps_have_no_mark():
-    x, y = adding_problem(np.random.default_rng(0), 500, 20, silent=8)
-    marks = x[:, :, 1]
-    assert not marks[:, 12:].any()
-    assert (marks[:, :6].sum(axis=1) == 1).all()
-    assert (marks[:, 6:12].sum(axis=1) == 1).all()
+@pytest.mark.parametrize("T, silent", [(11, 0), (20, 8)])
+def test_adding_problem_marks_one_step_in_each_half(T, silent):
+    x, y = tasks.adding_problem(np.random.default_rng(0), 4000, T, silent)
+    assert x.shape == (4000, T, 2) and y.shape == (4000, 1)
+    marks, end = x[:, :, 1], T - silent
+    assert (marks[:, : end // 2].sum(axis=1) == 1).all()
+    assert (marks[:, end // 2 : end].sum(axis=1) == 1).all()
+    assert not marks[:, end:].any()
     np.testing.assert_allclose(y[:, 0], (x[:, :, 0] * marks).sum(axis=1))
+    assert np.mean((y - 1) ** 2) == pytest.approx(1 / 6, abs=0.01)
 
 
 def test_temporal_order_has_two_events_in_the_order_of_its_answer():
-    x, y = temporal_order(np.random.default_rng(0), 200, 11)
+    x, y = tasks.temporal_order(np.random.default_rng(0), 200, 11)
     assert (x.sum(axis=2) == 1).all()
     symbols = x.argmax(axis=2)
     for row, bits in zip(symbols, y, strict=True):
@@ -117,6 +118,52 @@ def test_temporal_order_has_two_events_in_the_order_of_its_answer():
 
 
 def test_latest_value_is_the_last_marked_one():
-    x, y = latest_value(np.random.default_rng(0), 200, 11)
+    x, y = tasks.latest_value(np.random.default_rng(0), 200, 11)
     for row, (answer,) in zip(x, y, strict=True):
         assert answer == row[row[:, 1] == 1, 0][-1]
+
+
+@pytest.mark.parametrize(
+    "make, counted",
+    [
+        (tasks.three_at_once, lambda read: (read > 0).sum()),
+        (tasks.spelled_out, lambda read: sum(words_with_b(read))),
+    ],
+)
+def test_parity_is_that_of_all_read_so_far(make, counted):
+    x, y = make(np.random.default_rng(0), 50)
+    assert x.shape == (50, 9, 3) and y.shape == (50, 9, 1)
+    for row, answers in zip(x, y[..., 0], strict=True):
+        for t, answer in enumerate(answers):
+            assert answer == counted(row[: t + 1]) % 2
+
+
+def words_with_b(read):
+    """Which words that have ended hold two letters b, or three."""
+    assert (read[:, :2].sum(axis=1) == 1).all()  # a letter is a or b
+    return [read[k - 2 : k + 1, 1].sum() >= 2 for k in range(2, len(read), 3)]
+
+
+def test_noisy_sums_have_fifteen_percent_wrong():
+    x, y = tasks.noisy_sums(np.random.default_rng(0), 2000)
+    truth = x[:, :, :1].cumsum(axis=1) > 0
+    assert (truth != y).mean() == pytest.approx(0.15, abs=0.01)
+
+
+@pytest.mark.parametrize("gain", [0.5, 3.0])
+@pytest.mark.parametrize("orthogonal", [True, False])
+@pytest.mark.parametrize(
+    "activation, steepest", [("tanh", 1), ("logistic", 4)]
+)
+def test_random_rnn_has_the_gain_asked_for(
+    gain, orthogonal, activation, steepest
+):
+    rng = np.random.default_rng(0)
+    W, U, b = tasks.random_rnn(rng, gain, activation, orthogonal, d=3, h=5)
+    values = np.linalg.svd(U, compute_uv=False)
+    assert values[0] == pytest.approx(gain * steepest)
+    assert (values[-1] == pytest.approx(values[0])) == orthogonal
+    # without input it rests where the activation is steepest
+    rest = np.full((1, 5), 0.0 if activation == "tanh" else 0.5)
+    h, _ = cells.rnn_forward(np.zeros((1, 3, 3)), W, U, b, rest, activation)
+    np.testing.assert_allclose(h, rest[:, None].repeat(3, axis=1))

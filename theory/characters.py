@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from forecasting.models.backend import keras
+from theory.seeds import each_seed
 
 TEXT = Path(__file__).with_name("text") / "alice.txt"
 layers = keras.layers
@@ -70,15 +71,13 @@ class Fresh(keras.callbacks.Callback):
         """Forget the best of an earlier training."""
         self.best = np.inf
 
-    def on_epoch_begin(self, epoch, logs=None):
-        """Empty the states before the training text."""
-        self.on_test_begin()
-
-    def on_test_begin(self, logs=None):
-        """Empty the states before the validation text."""
+    def empty(self, *_, logs=None):
+        """Empty the states before the training and the validation text."""
         for layer in self.model.layers:
             if getattr(layer, "stateful", False):
                 layer.reset_states()
+
+    on_epoch_begin = on_test_begin = empty
 
     def on_epoch_end(self, epoch, logs=None):
         """Keep the weights if the validation loss is the lowest so far."""
@@ -90,28 +89,20 @@ class Fresh(keras.callbacks.Callback):
 def train_seeds(model, seeds, x, y, validation, rate, epochs, batch):
     """Train a model from each seed; keep the epoch best in validation.
 
-    Adam, its rate falling from `rate` to 0 along a cosine. All seeds share
-    one compilation: the compiled model is given fresh weights, and its
-    optimiser an empty memory. The order of x is kept if a layer is
-    stateful. Returns the weights per seed, and the losses in bits,
-    (seeds, epochs, 2): training, validation.
+    Adam, its rate falling from `rate` to 0 along a cosine. The order of x
+    is kept if a layer is stateful. Returns the weights per seed, and the
+    losses in bits, (seeds, epochs, 2): training, validation.
     """
     decay = keras.optimizers.schedules.CosineDecay
     updates = epochs * -(-len(x) // batch)
     entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     adam = keras.optimizers.Adam(decay(rate, updates), clipnorm=1.0)
     model.compile(adam, entropy, jit_compile=True)
-    adam.build(model.trainable_variables)
-    blank = [v.numpy() for v in adam.variables]
     in_order = any(getattr(a, "stateful", False) for a in model.layers)
     options = {"batch_size": batch, "epochs": epochs, "verbose": 0}
     options |= {"validation_data": validation, "shuffle": not in_order}
     weights, losses = [], []
-    for seed in seeds:
-        keras.utils.set_random_seed(seed)
-        model.set_weights(keras.models.clone_model(model).get_weights())
-        for v, value in zip(adam.variables, blank, strict=True):
-            v.assign(value)
+    for _ in each_seed(model, seeds):
         keeper = Fresh()
         log = model.fit(x, y, callbacks=[keeper], **options).history
         weights.append(keeper.weights)

@@ -4,18 +4,12 @@
 ``Wrong``, with a hint, when it is not.
 """
 
-from theory.exercises import (  # noqa: F401
-    note_01,
-    note_02,
-    note_03,
-    note_04,
-    note_05,
-    note_06,
-    note_07,
-    note_08,
-    note_09,
-)
+from importlib import import_module
+
 from theory.exercises.marking import CHECKERS, Wrong
+
+for note in range(1, 10):  # each registers its checkers
+    import_module(f"theory.exercises.note_{note:02}")
 
 
 def check(number: str, answer) -> None:
@@ -32,8 +26,6 @@ def check(number: str, answer) -> None:
     except Wrong as hint:
         raise Wrong(f"{number}: {hint}") from None
     except Exception as error:
-        fault = f"{type(error).__name__}: {error}"
-        raise Wrong(
-            f"{number}: the answer does not have the form asked for ({fault})"
-        ) from None
+        hint = f"{number}: the answer does not have the form asked for"
+        raise Wrong(f"{hint} ({type(error).__name__}: {error})") from None
     print(f"{number} correct: {lesson}")

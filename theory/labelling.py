@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from forecasting.models.backend import keras
+from theory.seeds import each_seed
 
 # which of the five terms a question adds up, counted from the step asked
 QUESTIONS = {
@@ -45,19 +45,9 @@ def ceiling(question, t, last):
 
 
 def predict_seeds(model, seeds, x, y, x_test):
-    """Train from each seed, each row of x once; predictions (seeds, ...).
-
-    All seeds share one compilation: the compiled model is given fresh
-    weights, and its optimiser an empty memory.
-    """
-    model.optimizer.build(model.trainable_variables)
-    blank = [v.numpy() for v in model.optimizer.variables]
+    """Train from each seed, each row of x once; predictions (seeds, ...)."""
     predictions = []
-    for seed in seeds:
-        keras.utils.set_random_seed(seed)
-        model.set_weights(keras.models.clone_model(model).get_weights())
-        for v, value in zip(model.optimizer.variables, blank, strict=True):
-            v.assign(value)
+    for _ in each_seed(model, seeds):
         model.fit(x, y, batch_size=128, verbose=0)
         predictions.append(model.predict(x_test, batch_size=2048, verbose=0))
     return np.array(predictions)

@@ -8,12 +8,14 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from forecasting.windows import make_windows, walk_forward_dates
 from theory.training import (
-    adam,
-    backward_from_every_step,
+    answers,
+    descend,
     initial_weights,
     loss_and_gradients,
-    stacked_lstm_forward,
-    transpose,
+    predict,
+    stack,
+    time_first,
+    train_seeds,
 )
 
 LOOKBACK = 20  # sessions in a window
@@ -99,25 +101,23 @@ def forecast(tasks: list[Task], seeds: int) -> list[np.ndarray]:
     """
     teams = [task for task in tasks for _ in range(seeds)]
     rngs = [np.random.default_rng(s) for _ in tasks for s in range(seeds)]
-    drawn = [_draw(rng) for rng in rngs]
-    weights = [np.stack(w).astype("float32") for w in zip(*drawn, strict=True)]
-    moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
+    weights = stack([initial_weights(r, "lstm", 1, UNITS, 1) for r in rngs])
     best, kept = np.full(len(teams), np.inf), [w.copy() for w in weights]
     data = [task.scaled() for task in teams]
-    for step in range(1, UPDATES + 1):
-        ends = [
-            rng.choice(task.train, BATCH)
-            for rng, task in zip(rngs, teams, strict=True)
-        ]
-        x, y = _batch(data, ends)
-        _, gradients = loss_and_gradients("lstm", weights, x, y)
-        adam(weights, gradients, moments, RATE, CLIP, step)
+
+    def gradients(_):
+        pairs = zip(rngs, teams, strict=True)
+        ends = [rng.choice(task.train, BATCH) for rng, task in pairs]
+        return loss_and_gradients("lstm", weights, *_batch(data, ends))
+
+    updates = descend(weights, gradients, [RATE] * UPDATES, CLIP)
+    for step, _ in enumerate(updates, start=1):
         if step % EVERY:
             continue
         for k, task in enumerate(teams):
-            one = slice(k, k + 1)
-            x, y = _batch(data[one], [task.valid])
-            loss = np.mean((_answer(weights, one, x) - y) ** 2)
+            x, y = _batch(data[k : k + 1], [task.valid])
+            said = answers("lstm", [w[k : k + 1] for w in weights], x)
+            loss = np.mean((said[-1:] - y) ** 2)
             if loss < best[k]:
                 best[k] = loss
                 for old, new in zip(kept, weights, strict=True):
@@ -126,39 +126,23 @@ def forecast(tasks: list[Task], seeds: int) -> list[np.ndarray]:
     for k, task in enumerate(tasks):
         mine = slice(k * seeds, (k + 1) * seeds)
         x, _ = _batch(data[mine], [task.test] * seeds)
-        output = _answer(kept, mine, x)[:, 0]
+        output = answers("lstm", [w[mine] for w in kept], x)[-1, :, 0]
         out.append(task.dollars(output, task.test))
     return out
 
 
-def _draw(rng: np.random.Generator) -> tuple:
-    """Draw W, U, b, V, v of an LSTM as in note 3."""
-    return initial_weights(rng, "lstm", 1, UNITS, 1, 1.0, None, "")
-
-
 def _batch(data: list, ends: list) -> tuple[np.ndarray, np.ndarray]:
-    """Windows (T, s, 1, n) and targets (s, 1, n) at each task's rows."""
+    """Windows (T, s, 1, n) and targets (1, s, 1, n) at each task's rows."""
     pairs = list(zip(data, ends, strict=True))
-    x = np.stack([windows[e - LOOKBACK + 1] for (windows, _), e in pairs])
-    y = np.stack([target[e] for (_, target), e in pairs])
-    return np.ascontiguousarray(x.transpose(2, 0, 3, 1)), transpose(y)
+    x = [windows[e - LOOKBACK + 1] for (windows, _), e in pairs]
+    y = [target[e, None] for (_, target), e in pairs]
+    return time_first(x), time_first(y)
 
 
-def _answer(weights: list, which: slice, x: np.ndarray) -> np.ndarray:
-    """Outputs (s, 1, n) of some of the networks for windows (T, s, 1, n)."""
-    W, U, b, V, v = (w[which] for w in weights)
-    h, _ = stacked_lstm_forward(transpose(W) @ x + transpose(b), U)
-    return transpose(V) @ h[-1] + transpose(v)
-
-
-def forecast_every_step(
-    task: Task, seeds: int
-) -> tuple[np.ndarray, np.ndarray]:
+def forecast_every_step(task: Task, seeds: int) -> tuple:
     """Train a BiLSTM with a target at every step of its window.
 
-    It has no validation loss to stop by, so its rate falls at the end: a last
-    step at the full rate may undo what was learnt.
-
+    It has no validation loss to stop by, so its rate falls at the end.
     Returns forecasts in dollars ``(seeds, windows, LOOKBACK)`` and their
     rows ``(windows, LOOKBACK)``; every step of a window is a test row.
     """
@@ -167,59 +151,16 @@ def forecast_every_step(
     learnt, tested = (
         rows[LOOKBACK - 1 :] - LOOKBACK + 1 for rows in (task.train, task.test)
     )
-    rngs = [np.random.default_rng(seed) for seed in range(seeds)]
-    drawn = [_draw(rng) for rng in rngs for _ in ("forward", "backward")]
-    W, U, b, V, v = (  # C order: the views below must be views
-        np.stack(w).astype("float32", order="C")
-        for w in zip(*drawn, strict=True)
-    )
-    weights = [W, U, b, V, v[::2]]
-    # adam clips per network: one row of these views holds both directions
-    views = [w.reshape(seeds, -1, w.shape[2]) for w in weights]
-    moments = [(np.zeros_like(w), np.zeros_like(w)) for w in views]
-    for step in range(1, UPDATES + 1):
-        k = np.stack([rng.choice(learnt, BATCH) for rng in rngs])
-        _, gradients = _both_ways(weights, x[k], y[k])
-        gradients = [
-            g.reshape(w.shape) for g, w in zip(gradients, views, strict=True)
-        ]
-        rate = RATE * min(1, (UPDATES - step) / COOL)
-        adam(views, gradients, moments, rate, CLIP, step)
-    everywhere = np.stack([tested] * seeds)
-    output, _ = _both_ways(weights, x[everywhere], y[everywhere])
+
+    def draw(rng, n):
+        k = rng.choice(learnt, n)
+        return x[k], y[k]
+
+    sizes = UPDATES, UNITS, BATCH, RATE, CLIP, COOL
+    _, networks = train_seeds("bilstm", draw, range(seeds), *sizes)
+    output = predict("bilstm", networks, x[tested])[..., 0]
     rows = tested[:, None] + np.arange(LOOKBACK)
     return task.dollars(output, rows), rows
-
-
-def _both_ways(weights: list, x: np.ndarray, y: np.ndarray) -> tuple:
-    """Answers of bidirectional LSTMs at every step, and their gradients.
-
-    x, y, answers (s, n, T[, 1]); of the weights W, U, b, V network 2 k reads
-    forwards and network 2 k + 1 backwards; their answers and v add up.
-    """
-    W, U, b, V, v = weights
-    seeds, n, T, _ = x.shape
-    x, y = (a.transpose(2, 0, 3, 1) for a in (x, y))  # T, s, 1, n
-    x = _pair(x)
-    h, cache = stacked_lstm_forward(transpose(W) @ x + transpose(b), U)
-    halves = (transpose(V) @ h[1:]).reshape(T, seeds, 2, 1, n)
-    said = halves[:, :, 0] + halves[::-1, :, 1] + v
-    dy = 2 * (said - y) / (n * T)
-    dys = _pair(dy)
-    dz = backward_from_every_step(V @ dys, U, cache)
-    gradients = [
-        (x @ transpose(dz)).sum(axis=0),
-        (h[:-1] @ transpose(dz)).sum(axis=0),
-        transpose(dz.sum(axis=(0, 3))[..., None]),
-        (h[1:] @ transpose(dys)).sum(axis=0),
-        dy.sum(axis=(0, 3))[..., None],
-    ]
-    return said[:, :, 0].transpose(1, 2, 0), gradients
-
-
-def _pair(a: np.ndarray) -> np.ndarray:
-    """Each network's series beside itself reversed: (T, 2 s, d, n)."""
-    return np.stack([a, a[::-1]], axis=2).reshape(len(a), -1, *a.shape[2:])
 
 
 def theils_u(

@@ -1,8 +1,8 @@
 """What note 6 adds to the cell: PyTorch's start, noise, layer norm.
 
-The NumPy half trains several networks at once as training.py does, with a
-start of one's choice and with parts of the cell dropped. The Keras half
-builds layers and trains one compiled network from several seeds.
+The NumPy half gives training.py a start of one's choice, and masks that
+drop parts of the cell. The Keras half builds layers and trains one compiled
+network from several seeds.
 """
 
 from functools import partial
@@ -12,7 +12,9 @@ import pandas as pd
 from scipy import stats
 
 from forecasting.models.backend import keras
-from theory.training import adam, initial_weights, transpose
+from theory import training
+from theory.seeds import each_seed
+from theory.training import initial_weights
 
 layers, ops = keras.layers, keras.ops
 
@@ -33,10 +35,8 @@ def pytorch_weights(rng, d, h, m):
     return uniform(d, 4 * h), uniform(h, 4 * h), b, V, v
 
 
-STARTS = {
-    "PyTorch": pytorch_weights,
-    "Keras": partial(initial_weights, cell="lstm"),
-}
+STARTS = {"PyTorch": pytorch_weights}
+STARTS["Keras"] = partial(initial_weights, cell="lstm")
 
 
 def train(
@@ -44,50 +44,24 @@ def train(
     seeds,
     steps,
     start="Keras",
-    units=8,
-    batch=32,
-    rate=0.03,
     drop=0.0,
     where="h",
     fresh=False,
     **options,
 ):
-    """Train one LSTM per seed to answer after the last step of x.
+    """Train one LSTM per seed from a start in STARTS, parts of it dropped.
 
-    As `train_seeds` of training.py, but from a start in STARTS (which takes
-    the options) and with dropout inside the cell, see `draw_masks`.
-    Returns losses (seeds, steps), noise included, and the weights
-    W, U, b, V, v, stacked by seed.
+    Losses, networks and options as in `train_seeds` of training.py; drop,
+    where and fresh as in `draw_masks`.
     """
-    rngs = [np.random.default_rng(seed) for seed in seeds]
-    x, y = task(np.random.default_rng(0), 1)
-    sizes = {"d": x.shape[2], "h": units, "m": y.shape[1]} | options
-    drawn = [STARTS[start](rng, **sizes) for rng in rngs]
-    weights = [np.stack(w).astype("float32") for w in zip(*drawn, strict=True)]
-    moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
-    losses = np.empty((len(rngs), steps))
-    for step in range(steps):
-        x, y = zip(*(task(rng, batch) for rng in rngs), strict=True)
-        shape = x[0].shape[1], units, batch
-        masks = draw_masks(rngs, shape, drop, where, fresh)
-        losses[:, step], gradients = loss_and_gradients(
-            weights, time_first(x), transpose(np.stack(y)), masks
-        )
-        adam(weights, gradients, moments, rate, 1.0, step + 1)
-    return losses, weights
+    noise = partial(draw_masks, drop=drop, where=where, fresh=fresh)
+    options |= {"start": STARTS[start], "noise": noise if drop else None}
+    return training.train_seeds("lstm", task, seeds, steps, **options)
 
 
-def predict(weights, x):
+def predict(networks, x):
     """Answers (seeds, n, m) of trained networks to x (n, T, d), no masks."""
-    W, U, b, V, v = weights
-    z = transpose(W) @ time_first([x] * len(W)) + transpose(b)
-    return transpose(transpose(V) @ forward(z, U, {})[0] + transpose(v))
-
-
-def time_first(x):
-    """Seeds of batches (n, T, d) -> one array (T, s, d, n), float32."""
-    x = np.stack(x).astype("float32").transpose(2, 0, 3, 1)
-    return np.ascontiguousarray(x)
+    return training.predict("lstm", networks, x)[:, :, -1]
 
 
 def draw_masks(rngs, shape, drop, where, fresh):
@@ -97,75 +71,9 @@ def draw_masks(rngs, shape, drop, where, fresh):
     gates, the cell state "c" between steps, or the candidate "a". shape
     (T, h, n); fresh draws a mask per step, otherwise one serves all steps.
     """
-    if not drop:
-        return {}
     shape = shape if fresh else (1, *shape[1:])
     kept = np.stack([rng.random(shape) >= drop for rng in rngs], axis=1)
     return {where: (kept / (1 - drop)).astype("float32")}
-
-
-def loss_and_gradients(weights, x, y, masks):
-    """Losses (s,) and gradients of W, U, b, V, v, with parts dropped.
-
-    Shapes as in training.py: x (T, s, d, n), y (s, m, n).
-    """
-    W, U, b, V, v = weights
-    h, seen, cache = forward(transpose(W) @ x + transpose(b), U, masks)
-    error = transpose(V) @ h + transpose(v) - y
-    dy = (2 * error / error[0].size).astype(h.dtype)
-    dz = backward(V @ dy, U, cache)
-    gradients = [
-        (x @ transpose(dz)).sum(axis=0),
-        (seen @ transpose(dz)).sum(axis=0),
-        transpose(dz.sum(axis=(0, 3))[..., None]),
-        h @ transpose(dy),
-        transpose(dy.sum(axis=2, keepdims=True)),
-    ]
-    return (error**2).mean(axis=(1, 2)), gradients
-
-
-def forward(z, U, masks):
-    """z = x W + b (T, s, 4h, n) -> the last h, the h the gates saw, a cache.
-
-    Gates see m_h * h_{t-1}, and c_t = f * m_c * c_{t-1} + i * m_a * c_tilde.
-    """
-    T, s, width, n = z.shape
-    states = T, s, width // 4, n
-    m = {
-        k: np.broadcast_to(masks.get(k, z.dtype.type(1)), states)
-        for k in "hca"
-    }
-    seen, kept, tanh_c = (np.empty(states, z.dtype) for _ in range(3))
-    gates = np.empty_like(z)
-    i, f, c_tilde, o = np.split(gates, 4, axis=2)  # views
-    is_gate = np.array([1, 1, 0, 1], z.dtype).repeat(width // 4)[:, None]
-    scale, shift = 1 - is_gate / 2, is_gate / 2
-    h = c = np.zeros(states[1:], z.dtype)
-    U = transpose(U)
-    for t in range(T):
-        seen[t], kept[t] = m["h"][t] * h, m["c"][t] * c
-        gates[t] = scale * np.tanh(scale * (z[t] + U @ seen[t])) + shift
-        c = f[t] * kept[t] + i[t] * m["a"][t] * c_tilde[t]
-        tanh_c[t] = np.tanh(c)
-        h = o[t] * tanh_c[t]
-    return h, seen, (kept, tanh_c, gates, m)
-
-
-def backward(dh, U, cache):
-    """Return the derivative by z, given that by the last h, (s, h, n)."""
-    kept, tanh_c, gates, m = cache
-    i, f, c_tilde, o = np.split(gates, 4, axis=2)
-    dz, dc = np.empty_like(gates), 0
-    dz_i, dz_f, dz_c, dz_o = np.split(dz, 4, axis=2)  # views
-    for t in reversed(range(len(gates))):
-        dc = dc + dh * o[t] * (1 - tanh_c[t] ** 2)
-        added = dc * m["a"][t]
-        dz_i[t] = added * c_tilde[t] * i[t] * (1 - i[t])
-        dz_f[t] = dc * kept[t] * f[t] * (1 - f[t])
-        dz_c[t] = added * i[t] * (1 - c_tilde[t] ** 2)
-        dz_o[t] = dh * tanh_c[t] * o[t] * (1 - o[t])
-        dh, dc = m["h"][t] * (U @ dz[t]), m["c"][t] * dc * f[t]
-    return dz
 
 
 # --- Keras: layer norm, several layers, several seeds -----------------------
@@ -241,21 +149,14 @@ def network(kind, units, depth=1, rate=0.02, shape=(9, 3), **options):
 def fit_seeds(model, seeds, draw, rate=None, **fit):
     """Train one compiled model from each seed: curves (seeds, epochs).
 
-    XLA compiles once: each seed puts fresh weights into the model, empties
-    the optimiser and fits what draw(rng) returns, x and y. A dict: "loss"
-    and, with validation_data, "val_loss".
+    Each seed fits what draw(rng) returns, x and y, from the learning rate
+    given, else the model's. A dict: "loss" and, with validation_data,
+    "val_loss".
     """
-    optimizer, histories = model.optimizer, []
-    optimizer.build(model.trainable_variables)
-    start = float(optimizer.learning_rate if rate is None else rate)
-    for seed in seeds:
-        keras.utils.set_random_seed(seed)
-        clone = keras.models.clone_model(model)  # masks' seeds come along
-        for v, new in zip(model.variables, clone.variables, strict=True):
-            v.assign(new)
-        for v in optimizer.variables:
-            v.assign(ops.zeros_like(v))
-        optimizer.learning_rate.assign(start)
+    if rate is not None:
+        model.optimizer.learning_rate.assign(rate)
+    histories = []
+    for seed in each_seed(model, seeds):
         x, y = draw(np.random.default_rng(seed))
         run = model.fit(x, y, verbose=0, shuffle=False, **fit)
         histories.append(run.history)
@@ -274,10 +175,10 @@ def paired_table(scores, baseline, digits=3):
         numbers = {"mean": score.mean(), "sd": score.std(ddof=1)}
         verdict = ""
         if name != baseline:
-            gap = score - scores[baseline]
-            mean, error = gap.mean(), stats.sem(gap)
-            low, high = stats.t.interval(0.95, len(gap) - 1, mean, error)
-            numbers |= {"difference": mean, "from": low, "to": high}
+            gap = stats.ttest_rel(score, scores[baseline])
+            low, high = gap.confidence_interval()
+            numbers["difference"] = (score - scores[baseline]).mean()
+            numbers |= {"from": low, "to": high}
             verdict = "helped" if high < 0 else "hurt"
             verdict = "did not show" if low <= 0 <= high else verdict
         rows[name] = {k: f"{v:.{digits}f}" for k, v in numbers.items()}

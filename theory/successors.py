@@ -35,11 +35,9 @@ def linear_scan(a, g):
     if T == 1:
         return g.copy()
     a_odd, g_odd = a[..., 1::2, :], g[..., 1::2, :]  # steps 2, 4, ...
-    joined = slice(0, 2 * (T // 2), 2)
+    a_even, g_even = (z[..., : 2 * (T // 2) : 2, :] for z in (a, g))
     c = np.empty(g.shape, np.result_type(a, g))
-    c[..., 1::2, :] = linear_scan(
-        a_odd * a[..., joined, :], a_odd * g[..., joined, :] + g_odd
-    )
+    c[..., 1::2, :] = linear_scan(a_odd * a_even, a_odd * g_even + g_odd)
     c[..., 0, :] = g[..., 0, :]
     before = c[..., 1 : T - 1 : 2, :]
     c[..., 2::2, :] = a[..., 2::2, :] * before + g[..., 2::2, :]
@@ -155,7 +153,7 @@ def slstm_backward(dh, cache):
         dz_f = (dc * c_prev + dn * n_prev) * f * (1 - sig_f)
         dz_c, dz_o = dc * i * (1 - a**2), dh_t * mean * o * (1 - o)
         dz[..., t, :] = np.concatenate([dz_i, dz_f, dz_c, dz_o], axis=-1)
-        dh_next, dc, dn = dz[..., t, :] @ _transpose(U), dc * f, dn * f
+        dh_next, dc, dn = dz[..., t, :] @ U.mT, dc * f, dn * f
     h_prev = np.zeros_like(h)
     h_prev[..., 1:, :] = h[..., :-1, :]
     by_U = np.einsum("...nth,...ntz->...hz", h_prev, dz)
@@ -204,10 +202,10 @@ def mlstm_parallel(q, k, v, z_i, z_f):
     """
     T = q.shape[1]
     log_f = np.cumsum(-np.logaddexp(0, -z_f), axis=1)  # (n, T, 1)
-    log_D = log_f + _transpose(z_i - log_f)
+    log_D = log_f + (z_i - log_f).mT
     log_D = np.where(np.tri(T, dtype=bool), log_D, -np.inf)
     m = log_D.max(axis=2, keepdims=True)
-    weights = q @ _transpose(k) * np.exp(log_D - m)
+    weights = q @ k.mT * np.exp(log_D - m)
     total = np.abs(weights.sum(axis=2, keepdims=True))
     return weights @ v / np.maximum(total, np.exp(-m))
 
@@ -264,11 +262,6 @@ def mlstm_backward(dh, cache):
     return _kernel_gradients(dz, cache["x"], cache["W"])
 
 
-def _transpose(a):
-    """Swap the last two axes."""
-    return a.swapaxes(-1, -2)
-
-
 def _affine(x, W, b):
     """x W + b, of one network or of a stack."""
     return x @ W + b if W.ndim == 2 else x @ W[:, None] + b[:, None]
@@ -278,7 +271,7 @@ def _kernel_gradients(dz, x, W):
     """Gradients by x, W, b from dz, as z_t = x_t W + ... + b."""
     by_b = dz.sum(axis=(-3, -2))
     return {
-        "x": dz @ _transpose(W if W.ndim == 2 else W[:, None]),
+        "x": dz @ (W if W.ndim == 2 else W[:, None]).mT,
         "W": np.einsum("...ntd,...ntz->...dz", x, dz),
         "b": by_b if W.ndim == 2 else by_b[:, None],
     }

@@ -2,34 +2,28 @@
 
 Several networks are trained in one loop, as in training.py: arrays have a
 leading axis s for the network, sequences the axes (T, s, ., n). float32.
-A network is a list E, W1, U1, b1, W2, U2, b2, V, v: the vector of each word,
-two LSTMs, and the output layer on both. What sets a BiLSTM apart from two
+A network is a list E, W, U, b, V, v: the vector of each word, two LSTMs side
+by side, and the output layer on both. What sets a BiLSTM apart from two
 forward LSTMs is a flag: its second LSTM reads the words in reverse.
 """
 
 import numpy as np
 
 from theory.training import (
-    adam,
-    backward_from_every_step,
+    descend,
     initial_weights,
-    stacked_lstm_forward,
-    transpose,
+    side_by_side,
+    stack,
+    stacked_bilstm_backward,
+    stacked_bilstm_forward,
+    weight_gradients,
 )
 
 
 def first_weights(rng, vocabulary, width, h):
     """Draw one network, as Keras draws its layers; see the module."""
     E = rng.normal(0, 0.5, (vocabulary, width))
-    (W1, U1, b1, V1, v), (W2, U2, b2, V2, _) = (
-        initial_weights(rng, "lstm", width, h, 1) for _ in range(2)
-    )
-    return E, W1, U1, b1, W2, U2, b2, np.concatenate([V1, V2]), v
-
-
-def turned(a, reverse):
-    """Reverse the first axis of a (T, s, ...) where reverse (s,) is set."""
-    return np.where(reverse.reshape(1, -1, *[1] * (a.ndim - 2)), a[::-1], a)
+    return E, *initial_weights(rng, "bilstm", width, h, 1)
 
 
 def run(weights, reverse, x, mask=1.0):
@@ -38,41 +32,34 @@ def run(weights, reverse, x, mask=1.0):
     reverse (s,): does the second LSTM read from the end? mask: a factor
     on the words' vectors (T, s, n, width).
     """
-    E, W1, U1, b1, W2, U2, b2, V, v = weights
-    words = E[np.arange(len(E))[None, :, None], x] * mask  # T, s, n, width
-    both = words, turned(words, reverse)
-    z = [transpose(both[0] @ W1 + b1), transpose(both[1] @ W2 + b2)]
-    U = np.concatenate([U1, U2])
-    states, cache = stacked_lstm_forward(np.concatenate(z, axis=1), U)
-    one, two = np.split(states[1:], 2, axis=1)
-    h = np.concatenate([one, turned(two, reverse)], axis=2)
-    odds = (transpose(V) @ h + transpose(v))[:, :, 0]
-    return odds, (both, U, states, cache, h)
+    E, W, U, b, V, v = weights
+    words = (E[np.arange(len(E))[None, :, None], x] * mask).mT
+    z = W.mT @ words + b.mT
+    h, seen, cache = stacked_bilstm_forward(z, U, reverse)
+    odds = (V.mT @ h + v.mT)[:, :, 0]
+    return odds, (words, h, seen, cache)
+
+
+def cell_states(cache):
+    """The c_t of both LSTMs, (T, s, 2h, n), in the order of the words."""
+    reverse, _, (c, *_) = cache[-1]
+    return side_by_side(c[1:], reverse)
 
 
 def loss_and_gradients(weights, reverse, x, y, mask=1.0):
     """Cross-entropy (s,) of tags y (T, s, n) in nats, and its gradients."""
-    E, W1, _, _, W2, _, _, V, _ = weights
-    odds, (both, U, states, cache, h) = run(weights, reverse, x, mask)
+    E, W, U, _, V, _ = weights
+    odds, (words, h, seen, cache) = run(weights, reverse, x, mask)
     loss = np.logaddexp(0, np.where(y, -odds, odds)).mean(axis=(0, 2))
     error = (0.5 + 0.5 * np.tanh(odds / 2) - y) / y[:, 0].size
     error = error[:, :, None].astype(E.dtype)  # T, s, 1, n
-    one, two = np.split(V @ error, 2, axis=2)
-    dh = np.concatenate([one, turned(two, reverse)], axis=1)
-    dz = np.split(backward_from_every_step(dh, U, cache), 2, axis=1)
-    read = np.split(states[:-1], 2, axis=1)  # h before each step
-    gradients, by_words = [], 0
-    for k, W in enumerate((W1, W2)):
-        gradients.append((transpose(both[k]) @ transpose(dz[k])).sum(axis=0))
-        gradients.append((read[k] @ transpose(dz[k])).sum(axis=0))
-        gradients.append(dz[k].sum(axis=(0, 3))[:, None])
-        by_word = transpose(W @ dz[k])
-        by_words = by_words + (turned(by_word, reverse) if k else by_word)
+    dz = stacked_bilstm_backward(V @ error, U, cache)
     by_E = np.zeros_like(E)
     networks = np.broadcast_to(np.arange(len(E))[None, :, None], x.shape)
-    np.add.at(by_E, (networks, x), by_words * mask)
-    by_V = (h @ transpose(error)).sum(axis=0)
-    return loss, [by_E, *gradients, by_V, error.sum(axis=(0, 3))[..., None]]
+    np.add.at(by_E, (networks, x), (W @ dz).mT * mask)
+    by_cells = weight_gradients(words, seen, dz, 2)
+    by_V = (h @ error.mT).sum(axis=0)
+    return loss, [by_E, *by_cells, by_V, error.sum(axis=(0, 3))[..., None]]
 
 
 def train(
@@ -96,32 +83,25 @@ def train(
     cosine; a share `dropped` of the words' vectors' entries is zeroed.
     Returns the weights, stacked, and the losses (updates, s).
     """
-    weights = [
-        np.stack(w).astype("float32") for w in zip(*networks, strict=True)
-    ]
-    moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
-    reverse, width = np.array(reverse), weights[0].shape[2]
-    windows = len(words) // steps - 1
+    weights, reverse = stack(networks), np.array(reverse)
+    width, windows = weights[0].shape[2], len(words) // steps - 1
     per_pass = windows // batch
-    losses = []
-    for step in range(epochs * per_pass):
+    starts = []
+
+    def gradients(step):
         if step % per_pass == 0:
-            starts = np.stack(
-                [
-                    rng.integers(steps) + steps * rng.permutation(windows)
-                    for rng in rngs
-                ]
+            starts[:] = (
+                rng.integers(steps) + steps * rng.permutation(windows)
+                for rng in rngs
             )
         k = step % per_pass * batch
-        at = np.arange(steps)[:, None, None] + starts[:, k : k + batch]
+        first = np.stack(starts)[:, k : k + batch]
+        at = np.arange(steps)[:, None, None] + first
         shape = (*at.shape[::2], width)
-        mask = np.stack(
-            [rng.random(shape, "float32") >= dropped for rng in rngs], axis=1
-        ) / np.float32(1 - dropped)
-        loss, gradients = loss_and_gradients(
-            weights, reverse, words[at], tags[at], mask
-        )
-        part = (1 + np.cos(np.pi * step / (epochs * per_pass))) / 2
-        adam(weights, gradients, moments, part * rate, 1.0, step + 1)
-        losses.append(loss)
-    return weights, np.array(losses)
+        kept = [rng.random(shape, "float32") >= dropped for rng in rngs]
+        mask = np.stack(kept, axis=1) / np.float32(1 - dropped)
+        return loss_and_gradients(weights, reverse, words[at], tags[at], mask)
+
+    done = np.linspace(0, 1, epochs * per_pass, endpoint=False)
+    rates = rate * (1 + np.cos(np.pi * done)) / 2
+    return weights, np.array(list(descend(weights, gradients, rates)))

@@ -6,17 +6,19 @@ run together, along a leading axis s, as in training.py.
 
 import numpy as np
 
-from theory.training import CELLS, transpose
+from theory.training import stacked_lstm_forward, stacked_rnn_forward
 
 
 def run(cell, networks, x):
     """Run networks {W (s, d, .), U (s, h, .), b (s, .)} on x (n, T, d).
 
-    Returns h (T+1, s, h, n), h[0] being 0, and the cache of training.py.
+    Returns h (T, s, h, n) and the cache of training.py.
     """
     W, U, b = networks["W"], networks["U"], networks["b"]
     x = x.transpose(1, 2, 0)[:, None]  # (T, 1, d, n)
-    return CELLS[cell][0](transpose(W) @ x + b[:, :, None], U)
+    forward = {"rnn": stacked_rnn_forward, "lstm": stacked_lstm_forward}[cell]
+    h, _, cache = forward(W.mT @ x + b[:, :, None], U)
+    return h, cache
 
 
 def jacobians(cell, networks, x, lags):
@@ -33,7 +35,7 @@ def jacobians(cell, networks, x, lags):
     dc, norms = np.zeros_like(dh), np.empty((s, n, len(lags)))
     back = {"rnn": _rnn_back, "lstm": _lstm_back}[cell]
     for k in range(1, max(lags) + 1):
-        dz, dc = back(steps - k, dh, dc, h, cache)
+        dz, dc = back(steps - k, dh, dc, cache)
         dh = (U @ dz.reshape(s, -1, n * units)).reshape(dh.shape)
         if k in lags:
             parts = [dh] if cell == "rnn" else [dh, dc]
@@ -42,14 +44,14 @@ def jacobians(cell, networks, x, lags):
     return norms
 
 
-def _rnn_back(t, dh, dc, h, _):
+def _rnn_back(t, dh, dc, h):
     return dh * (1 - h[t] ** 2)[..., None], dc
 
 
-def _lstm_back(t, dh, dc, h, cache):
-    c, tanh_c, gates = cache
-    i, f, c_tilde, o = np.split(gates[t - 1][..., None], 4, axis=1)
-    before, tanh_c = c[t - 1][..., None], tanh_c[t][..., None]
+def _lstm_back(t, dh, dc, cache):
+    c, tanh_c, gates, _ = cache
+    i, f, c_tilde, o = np.split(gates[t][..., None], 4, axis=1)
+    before, tanh_c = c[t][..., None], tanh_c[t + 1][..., None]
     dc = dc + dh * o * (1 - tanh_c**2)
     parts = [
         dc * c_tilde * i * (1 - i),
@@ -65,7 +67,7 @@ def gates(networks, x):
 
     Each (s, n, T, h).
     """
-    _, (c, _, blocks) = run("lstm", networks, x)
+    _, (c, _, blocks, _) = run("lstm", networks, x)
     parts = [*np.split(blocks, 4, axis=2), c[1:]]
     names = "i", "f", "c_tilde", "o", "c"
     pairs = zip(names, parts, strict=True)

@@ -26,15 +26,11 @@ def half_life(answer):
     f = np.random.default_rng(0).uniform(0.5, 1, (3, 50, 4))
     f[:, :, 2] = 0.99
     f[:, ::10, 2] = 0.5
-    by_unit = np.log(f).mean(axis=(0, 1))
-    slips = {
-        "the mean over units hides the slow one": by_unit.mean(),
-        "factors multiply: average their logarithms": np.log(
-            f.mean(axis=(0, 1)).max()
-        ),
-    }
-    slips = {hint: np.log(0.5) / rate for hint, rate in slips.items()}
-    expected = np.log(0.5) / by_unit.max()
+    by_unit, half = np.log(f).mean(axis=(0, 1)), np.log(0.5)
+    later = np.log(f.mean(axis=(0, 1)).max())
+    slips = {"the mean over units hides the slow one": half / by_unit.mean()}
+    slips["factors multiply: average their logarithms"] = half / later
+    expected = half / by_unit.max()
     expect_close(answer(f.copy()), expected, "differs", slips)
     return "one step at 0.5 costs as much as 69 steps at 0.99"
 

@@ -25,14 +25,12 @@ def parameters(answer):
     """Numbers in the language model: 70 characters, 32 wide, 96 units."""
     V, d, h = 70, 32, 96
     lstm = 4 * (h * (d + h) + h)
-    slips = {
-        "the characters' vectors are learnt too": lstm + h * V + V,
-        "the output layer has a bias": V * d + lstm + h * V,
-        "after the LSTM comes a layer with an output per character": V * d
-        + lstm,
-    }
+    total = V * d + lstm + h * V + V
+    last = "after the LSTM comes a layer with an output per character"
+    slips = {last: V * d + lstm, "the output layer has a bias": total - V}
+    slips["the characters' vectors are learnt too"] = total - V * d
     hint = "embedding, LSTM, output layer: count each"
-    expect_close(answer, V * d + lstm + h * V + V, hint, slips, rtol=0)
+    expect_close(answer, total, hint, slips, rtol=0)
     return "most of it is the LSTM's recurrent kernel"
 
 

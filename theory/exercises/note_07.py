@@ -11,12 +11,10 @@ def one_min_step(answer):
     i, f = 1 / 2, 3 / 4
     share = f / (f + i)
     c = share * 2 + (1 - share) * -1
+    bent = share * 2 + (1 - share) * np.tanh(-1)
     slips = {"divide the gates by their sum first": (f * 2 - i, -i / (1 - f))}
-    slips["a minLSTM's candidate has no tanh"] = (
-        share * 2 + (1 - share) * np.tanh(-1),
-        np.tanh(-1),
-    )
-    slips["c_1 is right; it goes on for ever, though"] = (c, 0)
+    slips["a minLSTM's candidate has no tanh"] = bent, np.tanh(-1)
+    slips["c_1 is right; it goes on for ever, though"] = c, 0
     hint = "c_1 = f' c_0 + i' c_tilde with f' + i' = 1"
     expect_close(answer, (c, -1), hint, slips)
     return "a weighted mean, so it ends at the candidate"
@@ -42,13 +40,14 @@ def count_modulo_three(answer):
     """A factor by the bit under which a state has three turns."""
     zero, one = (np.asarray(answer(bit), float) for bit in (0, 1))
     expect(zero.shape == one.shape == (2, 2), "both factors are 2 x 2")
-    expect(np.allclose(zero, np.eye(2)), "a zero must not move the state")
-    expect(
-        not np.allclose(one @ one, np.eye(2)), "that comes back after two ones"
-    )
-    expect(not np.allclose(one, np.eye(2)), "a one must move the state")
-    cube = np.linalg.matrix_power(one, 3)
-    expect(np.allclose(cube, np.eye(2)), "three ones must be no move at all")
+
+    def rests(factor):
+        return np.allclose(factor, np.eye(2))
+
+    expect(rests(zero), "a zero must not move the state")
+    expect(not rests(one), "a one must move the state")
+    expect(not rests(one @ one), "that comes back after two ones")
+    expect(rests(one @ one @ one), "three ones must be no move at all")
     return "a turn by 120 degrees: its eigenvalues are complex"
 
 

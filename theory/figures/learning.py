@@ -4,7 +4,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from forecasting.pages.plots import AMBER, GREEN, PINK, SKY
 from theory.figures.drawing import BASELINE, BLUE, GREY, log_x, shades
@@ -120,9 +119,8 @@ def outcomes(panels: dict, solved: float, kind: str, intervals=None) -> Figure:
     rows = list(next(iter(panels.values())))
     series = list(next(iter(next(iter(panels.values())).values())))
     height = 1.3 + (0.3 if len(series) == 1 else 0.55) * len(rows)
-    fig, axes = plt.subplots(
-        1, len(panels), figsize=(7.2, height), sharey=True, squeeze=False
-    )
+    shape = {"figsize": (7.2, height), "squeeze": False}
+    fig, axes = plt.subplots(1, len(panels), sharey=True, **shape)
     looks = dict(zip(series, [("o", BLUE), ("^", AMBER)], strict=False))
     for ax, (panel, shares) in zip(axes[0], panels.items(), strict=True):
         for y, (row, name) in enumerate((r, s) for r in rows for s in series):
@@ -146,18 +144,10 @@ def outcomes(panels: dict, solved: float, kind: str, intervals=None) -> Figure:
     axes[0, 0].set_ylabel(kind)
     axes[0, 0].invert_yaxis()
     if len(series) > 1:
-        dots = [
-            Line2D(
-                [],
-                [],
-                ls="",
-                marker=marker,
-                color=colour,
-                label=f"rate {name}",
-            )
-            for name, (marker, colour) in looks.items()
-        ]
-        fig.legend(handles=dots, loc="outside upper right", ncols=2)
+        for name, (marker, colour) in looks.items():
+            label = f"rate {name}"
+            ax.plot([], [], marker, color=colour, label=label)
+        fig.legend(loc="outside upper right", ncols=2)
     return fig
 
 
@@ -167,9 +157,8 @@ def reading(x, columns: dict) -> Figure:
     columns {title: {symbol: (T,)}}; the first row shows x, marks in black.
     """
     rows = list(next(iter(columns.values())))
-    fig, axes = plt.subplots(
-        1 + len(rows), len(columns), figsize=(7.2, 6), sharex=True
-    )
+    size = 1 + len(rows), len(columns)
+    fig, axes = plt.subplots(*size, figsize=(7.2, 6), sharex=True)
     roles = {"i": GREEN, "f": BLUE, r"\tilde{c}": PINK, "c": DARK, "o": SKY}
     steps = np.arange(1, len(x) + 1)
     marked = x[:, 1] == 1
@@ -178,11 +167,10 @@ def reading(x, columns: dict) -> Figure:
         column[0].bar(steps[marked], x[marked, 0], color="black", width=1.6)
         column[0].set_title(title)
         for ax, symbol in zip(column[1:], rows, strict=True):
+            drawn = steps, gates[symbol]
             look = {"color": roles[symbol]}
-            ax.fill_between(
-                steps, gates[symbol], step="mid", alpha=0.35, **look
-            )
-            ax.step(steps, gates[symbol], where="mid", **look)
+            ax.fill_between(*drawn, step="mid", alpha=0.35, **look)
+            ax.step(*drawn, where="mid", **look)
             for step in steps[marked]:
                 ax.axvline(step, color=GREY, lw=0.7, ls=":")
             if symbol != "c":
@@ -197,10 +185,8 @@ def reading(x, columns: dict) -> Figure:
 
 def gates_over_prices(dates, moves, gates: dict) -> Figure:
     """Absolute returns (T,) in % over {gate: (T, h)}, one row a unit."""
-    ratios = [1.6] + [1] * len(gates)
-    fig, axes = plt.subplots(
-        len(ratios), figsize=(7.2, 5.4), sharex=True, height_ratios=ratios
-    )
+    shape = {"figsize": (7.2, 5.4), "height_ratios": [1.6] + [1] * len(gates)}
+    fig, axes = plt.subplots(1 + len(gates), sharex=True, **shape)
     axes[0].bar(dates, moves, width=1.4, color="black")
     axes[0].set_ylabel("|log return| (%)")
     for ax, (name, gate) in zip(axes[1:], gates.items(), strict=True):

@@ -21,77 +21,50 @@ DARK, PALE = "#444444", "#DDDDDD"
 # Where the operations of the cell stand in its drawing.
 FORGET, ADD, WRITE, SHOW = (2.2, 4.4), (4.6, 4.4), (4.6, 3.2), (8.2, 2.3)
 
-# The roads back, one stage after another: paths, and labels (x, y, text).
-BACKWARD = [
-    (
-        [
-            [(10.4, 0.6), (8.2, 0.6)],
-            [(9.0, -0.55), (9.0, 0.6)],
-        ],
-        [
-            (9.55, 0.05, r"$\delta^z_{t+1} U^\top$"),
-            (9.1, -0.75, r"$\partial L / \partial h_t$"),
-            (7.45, 0.2, r"$\delta^h_t$"),
-        ],
-    ),
-    (
-        [
-            [(8.2, 0.6), SHOW],
-            [SHOW, (8.2, 4.4)],
-            [(10.4, 4.4), (8.2, 4.4)],
-            [(9.0, 5.2), (9.0, 4.4)],
-        ],
-        [
-            (8.3, 2.8, r"$\odot\, o_t$"),
-            (6.15, 3.85, r"$\odot\, (1 - \tanh^2 c_t)$"),
-            (8.75, 3.9, r"$\delta^c_{t+1} \odot f_{t+1}$"),
-            (9.1, 5.1, r"$\partial L / \partial c_t$"),
-            (7.6, 4.6, r"$\delta^c_t$"),
-        ],
-    ),
-    (
-        [
-            [(8.2, 4.4), ADD],
-            [ADD, FORGET],
-            [ADD, WRITE],
-            [WRITE, (3.9, 3.2), (3.9, 1.95)],
-            [WRITE, (5.3, 3.2), (5.3, 1.95)],
-            [FORGET, (2.2, 1.95)],
-            [SHOW, (6.8, 2.3), (6.8, 1.95)],
-        ],
-        [
-            (1.1, 3.4, r"$\odot\, c_{t-1}$"),
-            (3.15, 3.3, r"$\odot\, \tilde{c}_t$"),
-            (5.4, 3.3, r"$\odot\, i_t$"),
-            (6.5, 2.95, r"$\odot\, \tanh c_t$"),
-        ],
-    ),
-    (
-        [
-            *([(x, 1.25), (x, 0.6)] for x in (2.2, 3.9, 5.3, 6.8)),
-            [(6.8, 0.6), (1.5, 0.6), (1.5, -0.5)],
-        ],
-        [
-            (2.3, 0.8, r"$\delta^{z_f}_t$"),
-            (4.0, 0.8, r"$\delta^{z_i}_t$"),
-            (5.4, 0.8, r"$\delta^{z_c}_t$"),
-            (6.05, 0.8, r"$\delta^{z_o}_t$"),
-            (0.05, -0.55, r"$\delta^z_t W^\top$"),
-            (2.6, -0.6, r"$x_t^\top \delta^z_t$ to $\partial L / \partial W$"),
-            (
-                5.3,
-                -0.6,
-                r"$h_{t-1}^\top \delta^z_t$ to $\partial L/\partial U$",
-            ),
-        ],
-    ),
-    (
-        [[FORGET, (0, 4.4)], [(1.5, 0.6), (0, 0.6)]],
-        [
-            (0.0, 4.0, r"$\delta^c_t \odot f_t$"),
-            (0.0, 0.15, r"$\delta^z_t U^\top$"),
-        ],
-    ),
+# The roads back: the stage that adds each, and its points.
+ROADS = [
+    (1, (10.4, 0.6), (8.2, 0.6)),
+    (1, (9.0, -0.55), (9.0, 0.6)),
+    (2, (8.2, 0.6), SHOW),
+    (2, SHOW, (8.2, 4.4)),
+    (2, (10.4, 4.4), (8.2, 4.4)),
+    (2, (9.0, 5.2), (9.0, 4.4)),
+    (3, (8.2, 4.4), ADD),
+    (3, ADD, FORGET),
+    (3, ADD, WRITE),
+    (3, WRITE, (3.9, 3.2), (3.9, 1.95)),
+    (3, WRITE, (5.3, 3.2), (5.3, 1.95)),
+    (3, FORGET, (2.2, 1.95)),
+    (3, SHOW, (6.8, 2.3), (6.8, 1.95)),
+    *((4, (x, 1.25), (x, 0.6)) for x in (2.2, 3.9, 5.3, 6.8)),
+    (4, (6.8, 0.6), (1.5, 0.6), (1.5, -0.5)),
+    (5, FORGET, (0, 4.4)),
+    (5, (1.5, 0.6), (0, 0.6)),
+]
+
+# The labels beside them: stage, place, text.
+LABELS = [
+    (1, 9.55, 0.05, r"$\delta^z_{t+1} U^\top$"),
+    (1, 9.1, -0.75, r"$\partial L / \partial h_t$"),
+    (1, 7.45, 0.2, r"$\delta^h_t$"),
+    (2, 8.3, 2.8, r"$\odot\, o_t$"),
+    (2, 6.15, 3.85, r"$\odot\, (1 - \tanh^2 c_t)$"),
+    (2, 8.75, 3.9, r"$\delta^c_{t+1} \odot f_{t+1}$"),
+    (2, 9.1, 5.1, r"$\partial L / \partial c_t$"),
+    (2, 7.6, 4.6, r"$\delta^c_t$"),
+    (3, 1.1, 3.4, r"$\odot\, c_{t-1}$"),
+    (3, 3.15, 3.3, r"$\odot\, \tilde{c}_t$"),
+    (3, 5.4, 3.3, r"$\odot\, i_t$"),
+    (3, 6.5, 2.95, r"$\odot\, \tanh c_t$"),
+    (4, 2.3, 0.8, r"$\delta^{z_f}_t$"),
+    (4, 4.0, 0.8, r"$\delta^{z_i}_t$"),
+    (4, 5.4, 0.8, r"$\delta^{z_c}_t$"),
+    (4, 6.05, 0.8, r"$\delta^{z_o}_t$"),
+    (4, 0.05, -0.55, r"$\delta^z_t W^\top$"),
+    (4, 2.6, -0.6, r"$x_t^\top \delta^z_t$ to $\partial L / \partial W$"),
+    (4, 5.3, -0.6, r"$h_{t-1}^\top \delta^z_t$ to $\partial L/\partial U$"),
+    (5, 0.0, 4.0, r"$\delta^c_t \odot f_t$"),
+    (5, 0.0, 0.15, r"$\delta^z_t U^\top$"),
 ]
 
 
@@ -149,16 +122,15 @@ def backward_cell(stage: int) -> Figure:
     """
     fig = lstm_cell(lit="", ink="#BBBBBB")
     ax = fig.axes[0]
-    for number, (roads, labels) in enumerate(BACKWARD[:stage], 1):
-        look = {"colour": ORANGE, "width": 2.2}
-        if number < stage:
-            look = {"colour": DARK, "width": 1}
-        for road in roads:
-            arrow(ax, *road, gap=7, **look)
+    new, old = {"colour": ORANGE, "width": 2.2}, {"colour": DARK, "width": 1}
+    for number, *road in ROADS:
+        if number <= stage:
+            arrow(ax, *road, gap=7, **new if number == stage else old)
             ax.lines[-1].set_zorder(3)  # above the pale arrows
-        for x, y, text in labels:
-            size = 11 if number == stage else 9
-            ax.text(x, y, text, color=look["colour"], size=size)
+    for number, x, y, text in LABELS:
+        if number <= stage:
+            size, ink = (11, ORANGE) if number == stage else (9, DARK)
+            ax.text(x, y, text, color=ink, size=size)
     return fig
 
 

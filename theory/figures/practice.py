@@ -20,13 +20,10 @@ def fading(norms: dict) -> Figure:
     for name, norm in norms.items():
         lags = np.arange(norm.shape[1])
         ax.semilogy(lags, np.median(norm, axis=0), label=name, **STARTS[name])
-        low, high = norm.min(axis=0), norm.max(axis=0)
-        colour = STARTS[name]["color"]
-        ax.fill_between(lags, low, high, color=colour, alpha=0.15, lw=0)
-    ax.set(
-        xlabel="lag k (steps)",
-        ylabel=r"gradient by $x_{T-k}$, relative to $k = 0$",
-    )
+        ends, ink = (norm.min(axis=0), norm.max(axis=0)), STARTS[name]["color"]
+        ax.fill_between(lags, *ends, color=ink, alpha=0.15, lw=0)
+    ax.set_ylabel(r"gradient by $x_{T-k}$, relative to $k = 0$")
+    ax.set_xlabel("lag k (steps)")
     ax.legend()
     return fig
 
@@ -47,9 +44,8 @@ def learning(curves: dict, bundle: int, constant: float) -> Figure:
 
 def dots(panels: dict, ylabel: str) -> Figure:
     """Scores by seed on a log scale, {panel: {name: (seeds,)}}."""
-    fig, axes = plt.subplots(
-        1, len(panels), sharey=True, squeeze=False, figsize=(7.2, 3.2)
-    )
+    shape = {"figsize": (7.2, 3.2), "squeeze": False}
+    fig, axes = plt.subplots(1, len(panels), sharey=True, **shape)
     for ax, (title, scores) in zip(axes[0], panels.items(), strict=True):
         for k, score in enumerate(scores.values()):
             x = k + np.linspace(-0.15, 0.15, len(score))
@@ -68,10 +64,8 @@ def overfitting(curves: dict, passes: int, floor: float) -> Figure:
     fig, axes = plt.subplots(1, 2, sharey=True, figsize=(7.2, 3.4))
     styles = [(GREY, "-"), (BLUE, "--"), (PINK, "-.")]
     for ax, key in zip(axes, ("loss", "val_loss"), strict=True):
-        for (name, curve), (colour, line) in zip(
-            curves.items(), styles, strict=True
-        ):
-            mean = curve[key].mean(axis=0)
+        for name, (colour, line) in zip(curves, styles, strict=True):
+            mean = curves[name][key].mean(axis=0)
             x = passes * np.arange(1, len(mean) + 1)
             ax.plot(x, mean, color=colour, ls=line, label=name)
         ax.axhline(floor, color="black", ls=":", lw=1, label="best possible")

@@ -87,9 +87,8 @@ def growth_by_gain(gains: np.ndarray, rates: dict) -> Figure:
     for (activation, kind), rate in rates.items():
         ax = axes[int(activation == "logistic")]
         colour, line = (BLUE, "-") if kind == "orthogonal" else (ORANGE, "--")
-        ax.plot(
-            gains, rate.mean(axis=1), line, color=colour, label=f"{kind} U"
-        )
+        mean = rate.mean(axis=1)
+        ax.plot(gains, mean, line, color=colour, label=f"{kind} U")
         spread = rate.min(axis=1), rate.max(axis=1)
         ax.fill_between(gains, *spread, color=colour, alpha=0.2)
         ax.set(title=activation, xlabel=GAIN, ylim=(0, 2))

@@ -111,14 +111,8 @@ def right_by_step(shares: dict, trained: int) -> Figure:
     for label, share in shares.items():
         t = np.arange(1, share.shape[1] + 1)
         ax.plot(t, share.mean(axis=0), label=label, **LOOKS[label])
-        ax.fill_between(
-            t,
-            share.min(axis=0),
-            share.max(axis=0),
-            color=LOOKS[label]["color"],
-            alpha=0.15,
-            lw=0,
-        )
+        look = {"color": LOOKS[label]["color"], "alpha": 0.15, "lw": 0}
+        ax.fill_between(t, share.min(axis=0), share.max(axis=0), **look)
     ax.axvline(trained, color=DARK, lw=0.8)
     ax.text(trained * 1.05, 0.6, "trained\nto here", fontsize=9)
     ax.axhline(0.5, **BASELINE)
@@ -166,13 +160,9 @@ def revising(match, values, states: dict) -> Figure:
 def capacity(pairs, errors: dict, width: int) -> Figure:
     """{label: error (K,)}, relative to the values' variance, by pairs."""
     fig, ax = plt.subplots(figsize=(7.2, 3.6))
-    looks = [
-        {"color": GREY, "ls": "--", "marker": "s"},
-        {"color": BLUE, "ls": "-", "marker": "o"},
-        {"color": GREEN, "ls": "-.", "marker": "^"},
-    ]
-    for (label, error), look in zip(errors.items(), looks, strict=True):
-        ax.plot(pairs[: len(error)], error, ms=5, label=label, **look)
+    looks = [(GREY, "s--"), (BLUE, "o-"), (GREEN, "^-.")]
+    for (label, error), (c, line) in zip(errors.items(), looks, strict=True):
+        ax.plot(pairs[: len(error)], error, line, color=c, ms=5, label=label)
     ax.axvline(width, color=DARK, lw=0.8)
     ax.text(width * 1.05, 1.4, f"{width} pairs", fontsize=9)
     ax.axhline(1, **BASELINE | {"lw": 1})

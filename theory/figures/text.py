@@ -49,16 +49,9 @@ def passage(words: list, inside: np.ndarray, shades: dict) -> Figure:
                 x, y = 0, y - 1
             box = {"color": plt.cm.cividis(value), "lw": 0}
             ax.add_patch(plt.Rectangle((x - 0.5, y - 0.5), wide, 0.8, **box))
-            ink = {"color": "white" if value < 0.5 else "black"}
-            ax.text(
-                x,
-                y - 0.1,
-                word,
-                family="monospace",
-                fontsize=10.5,
-                va="center",
-                **ink,
-            )
+            look = {"color": "white" if value < 0.5 else "black"}
+            look |= {"family": "monospace", "fontsize": 10.5, "va": "center"}
+            ax.text(x, y - 0.1, word, **look)
             if said:
                 line = [x - 0.4, x + wide - 0.6], [y - 0.6, y - 0.6]
                 ax.plot(*line, color="black", lw=1.5)
