@@ -177,7 +177,9 @@ def comparisons(recorded: pd.DataFrame) -> dict[tuple, float]:
         values="day",
     )
     begins = {}
-    for model, rival in product(table, table.columns.intersection(BASELINES)):
+    for model, rival in product(
+        table, table.columns.intersection([*BASELINES])
+    ):
         if model != rival and (rival == WALK or model not in BASELINES):
             both = table[model][table[rival].notna()].dropna()
             for h, day in both.groupby("horizon").min().items():
