@@ -78,6 +78,8 @@ class Kept(NamedTuple):
         """
         if ticker not in self.manifest["data"]:
             raise PriceError(f"{ticker}: {self.name} has not learnt from it")
+        if ticker in self.manifest["failed"]:
+            raise PriceError(self.manifest["failed"][ticker])
         first = prices.index[np.min(origins)]
         if first < self.fit_end:
             raise PriceError(
@@ -104,8 +106,9 @@ def obtain(
 
     ``histories``: ``{ticker: prices}``; a new fit learns from every row.
     ``refit``: make new ones in any case. ``say`` is told in one line what
-    takes time, and why a kept fit is not used. Raises PriceError where a
-    history is too short.
+    takes time, and why a kept fit is not used. Raises PriceError where no
+    fit of a model succeeds, as where histories are too short; of a model with
+    a fit a ticker, the others serve, and the ticker has no forecast.
     """
     histories = dict(sorted(histories.items()))
     names = list(dict.fromkeys(names))
@@ -175,6 +178,8 @@ def load(
         model = make_model(name, settings)
         fits = {}
         for part in _parts(model, histories):
+            if part in manifest["failed"]:
+                continue
             fits[part] = make_model(name, settings)
             fits[part].load(place / part)
     except BROKEN as error:
@@ -187,8 +192,11 @@ def train(
     names: list[str],
     histories: dict[str, pd.DataFrame],
     settings: Settings = STUDY,
-) -> dict[str, dict[str, Forecaster]]:
-    """Fits by model and part, on every row; those of networks in parallel."""
+) -> dict[str, dict[str, Forecaster | PriceError]]:
+    """Fits by model and part, on every row; those of networks in parallel.
+
+    Of a model with a fit a ticker, a PriceError stands for one that failed.
+    """
     calls = {}
     for name in names:
         model = make_model(name, settings)
@@ -211,16 +219,21 @@ def _fit(
     histories: dict[str, pd.DataFrame],
     seed: int | None,
     settings: Settings,
-) -> Forecaster:
+) -> Forecaster | PriceError:
     model = make_model(name, settings)
     if seed is not None:
         model.seed = seed
-    return model.fit(histories)
+    try:
+        return model.fit(histories)
+    except PriceError as error:
+        if model.pooled:
+            raise
+        return error
 
 
 def keep(
     name: str,
-    fits: dict[str, Forecaster],
+    fits: dict[str, Forecaster | PriceError],
     histories: dict[str, pd.DataFrame],
     place: Path,
     settings: Settings = STUDY,
@@ -229,15 +242,21 @@ def keep(
     """Write a fit to its folder, whole or not at all.
 
     A fit that cannot be written is used all the same; ``say`` is told.
+    Raises PriceError where none has succeeded.
     """
+    failed = {p: f for p, f in fits.items() if isinstance(f, PriceError)}
+    if len(failed) == len(fits):
+        raise next(iter(failed.values()))
+    made = {p: f for p, f in fits.items() if not isinstance(f, PriceError)}
     manifest = _terms(name, histories, settings)
+    manifest["failed"] = {part: str(error) for part, error in failed.items()}
     manifest["data"] = {
         ticker: _facts(prices) | {"sha256": checksum(to_csv(prices).encode())}
         for ticker, prices in histories.items()
     }
     with TemporaryDirectory() as scratch:
         new = Path(scratch) / place.name
-        for part, fit in fits.items():
+        for part, fit in made.items():
             (new / part).mkdir(parents=True)
             fit.save(new / part)
         manifest["files"] = _checksums(new)
@@ -248,7 +267,7 @@ def keep(
             put(new, place)
         except OSError as error:
             say(f"{name}: the fit is not kept: {error}")
-    return Kept(name, manifest, fits)
+    return Kept(name, manifest, made)
 
 
 def _label(

@@ -7,6 +7,7 @@ import simulate
 from arch import arch_model
 from scipy import stats
 
+from forecasting.market.prices import PriceError
 from forecasting.models.baselines import (
     EWMA,
     GARCH,
@@ -127,6 +128,34 @@ def test_garch_is_refitted_every_half_year_on_the_rows_so_far():
             np.testing.assert_allclose(widths[k], np.sqrt(variance), rtol=1e-4)
 
 
+def pegged(seed, deviation, decimals):
+    """A coin around one dollar: nothing for the optimiser to hold on to."""
+    rng = np.random.default_rng(seed)
+    close = 1 + deviation * rng.standard_normal(len(PRICES)).round(decimals)
+    bars = {name: close for name in ("Open", "High", "Low", "Close")}
+    return pd.DataFrame(bars | {"Volume": 1e6}, PRICES.index)
+
+
+def test_garch_that_does_not_converge_is_refused_by_name():
+    """arch reports some failures as success: means of −100 % a session."""
+    refused = 0
+    for seed in range(8):
+        prices = pegged(seed, 1e-4, 0)
+        returns, model = np.diff(log_close(prices[:LEARNT])), GARCH()
+        try:
+            model.fit({"USDT-USD": prices[:LEARNT]})
+        except PriceError as error:
+            refused += 1
+            text = "USDT-USD: GARCH did not converge on 999 returns"
+            assert str(error) == text
+        else:
+            assert returns.min() <= model.params[0] <= returns.max()
+    assert refused
+    # Nor is a later estimate, every half year, used unseen.
+    with pytest.raises(PriceError, match="S: GARCH did not converge on 1,"):
+        fitted(GARCH).predict(pegged(0, 1e-7, 16), ORIGINS)
+
+
 @pytest.mark.parametrize("name", VOLATILITY)
 def test_models_of_volatility_share_one_location(name):
     """5 % a year of 252 sessions, whatever the stock did before."""
@@ -170,7 +199,6 @@ def test_intervals_cover_what_they_say_on_the_training_rows(name):
         assert inside.mean() == pytest.approx(0.8, abs=0.05)
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning:arch")
 @pytest.mark.parametrize("name", BASELINES)
 def test_a_price_that_never_moved_still_has_a_forecast(name):
     flat = PRICES * 0 + 25.0

@@ -392,6 +392,28 @@ def test_what_is_no_fit_is_replaced_by_one(mine, what):
     assert said == []
 
 
+def test_one_ticker_without_a_fit_leaves_the_others_theirs(tmp_path):
+    """A model with a fit a ticker serves those whose fit has converged."""
+    noise = 1 + 1e-7 * np.random.default_rng(0).standard_normal((FITTED, 1))
+    pegged = LONG["B"][:FITTED] * 0 + noise
+    histories, said = cut(FITTED, LONG | {"PEG": pegged}), []
+    last = np.array([FITTED - 1])
+    for _ in range(2):  # fitted, then found on the disk
+        models = obtain(
+            ["GARCH"], histories, tmp_path, False, said.append, SETTINGS
+        )
+        garch = models["GARCH"]
+        mine = garch.predict("A", histories["A"], last)
+        alone = GARCH(SETTINGS).fit({"A": histories["A"]})
+        theirs = alone.predict(histories["A"], last)
+        np.testing.assert_allclose(mine.scale, theirs.scale, rtol=1e-12)
+        with pytest.raises(PriceError, match="PEG: GARCH did not converge"):
+            garch.predict("PEG", pegged, last)
+    assert len(said) == 1
+    with pytest.raises(PriceError, match="PEG: GARCH did not converge"):
+        obtain(["GARCH"], {"PEG": pegged}, tmp_path, settings=SETTINGS)
+
+
 def test_what_cannot_be_written_is_used_all_the_same(tmp_path):
     (tmp_path / "models").touch()
     model, said = get(tmp_path / "models")

@@ -6,7 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import defaultdict
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,10 @@ import pandas as pd
 import pytest
 import scoringrules
 import yahoo_standin
-import yaml
 from simulate import garch_walk
 from yfinance.data import YfData
 
+from forecasting.evaluation.significance import confidence_sequence
 from forecasting.evaluation.walk_forward import walk_forward
 from forecasting.ledger import days, page, scoring
 from forecasting.ledger.__main__ import NOT_NOW, main
@@ -31,7 +33,7 @@ from forecasting.windows import make_targets
 
 ROOT = Path(__file__).resolve().parents[1]
 SNAPSHOT = ROOT / "data" / "snapshot"
-NOTHING = pd.DataFrame(columns=days.COLUMNS)
+NOTHING = pd.DataFrame(columns=[*days.COLUMNS, "day"])
 
 
 class Spread:
@@ -63,14 +65,18 @@ def evening(prices):
     return close_of("AAPL", prices.index[-1]) + timedelta(minutes=90)
 
 
+def put(ledger, known, models=MODELS, now=None):
+    """Record what is known of some tickers, on the evening of the last day."""
+    start = evening(known.get("AAPL", [*known.values()][0]))
+    past = days.read(ledger)
+    origins = {t: origin(t, p, start, past) for t, p in known.items()}
+    return record(ledger, origins, models, lambda: now or start)
+
+
 def play(ledger, market, rows, models=MODELS):
     """Record after each of some rows, as on those evenings."""
     for row in rows:
-        known = {ticker: p.iloc[: row + 1] for ticker, p in market.items()}
-        now = evening(known["AAPL"])
-        past = days.read(ledger)
-        origins = {t: origin(t, p, now, past) for t, p in known.items()}
-        record(ledger, origins, models, now)
+        put(ledger, {t: p.iloc[: row + 1] for t, p in market.items()}, models)
 
 
 @pytest.fixture
@@ -105,6 +111,8 @@ def test_a_day_is_in_the_columns_of_the_hubverse(ledger, market):
     forecast = MODELS["LSTM"].predict("IBM", market["IBM"], [306])
     for level, value in zip(row["output_type_id"], row["value"], strict=True):
         assert value == pytest.approx(forecast.quantile(level)[0, 4], rel=1e-6)
+    recorded = days.read(ledger)
+    assert (recorded["day"] == recorded["origin_date"].astype(str)).all()
     receipt = json.loads((folder / "record.json").read_text())
     assert receipt["recorded"] == "2011-03-22T21:30:00+00:00"
     assert receipt["models"]["LSTM"]["fit"] == "width 0.012"
@@ -117,87 +125,117 @@ def test_the_same_forecasts_give_the_same_bytes(ledger, market, tmp_path):
 
 
 @pytest.mark.parametrize("ticker", ["AAPL", "7203.T", "BTC-USD", "ES=F"])
-def test_nothing_is_recorded_once_its_first_session_is_over(ticker, market):
-    prices = market["AAPL"][:200]
-    ahead = origin(ticker, prices, close_of(ticker, prices.index[-1]), NOTHING)
-    assert (ahead.ahead > prices.index[-1]).all()
-    end = close_of(ticker, ahead.ahead[0])
-    origin(ticker, prices, end - timedelta(seconds=1), NOTHING)
-    with pytest.raises(Late, match="too late"):
-        origin(ticker, prices, end, NOTHING)
+def test_between_two_closes_and_at_no_other_time(ticker, market):
+    prices, second = market["AAPL"][:200], timedelta(seconds=1)
+    start = close_of(ticker, prices.index[-1])
+    ahead = origin(ticker, prices, start, NOTHING).ahead
+    assert (ahead > prices.index[-1]).all()
+    end = close_of(ticker, ahead[0])
+    origin(ticker, prices, end - second, NOTHING)
+    for moment, words in [(start - second, "not over"), (end, "too late")]:
+        with pytest.raises(Late, match=words):
+            origin(ticker, prices, moment, NOTHING)
 
 
-def test_a_session_that_is_not_over_is_no_origin(market):
-    prices = market["AAPL"][:200]
-    end = close_of("AAPL", prices.index[-1])
-    with pytest.raises(Late, match="not over"):
-        origin("AAPL", prices, end - timedelta(seconds=1), NOTHING)
+def test_who_is_late_when_it_is_written_is_left_out(tmp_path, market, capsys):
+    """Tokyo closes before New York; the receipt says when it was written."""
+    known = {"AAPL": market["AAPL"][:200], "7203.T": market["IBM"][:200]}
+    tokyo = origin("7203.T", known["7203.T"], evening(known["AAPL"]), NOTHING)
+    now = close_of("7203.T", tokyo.ahead[0])
+    made = put(tmp_path, known, now=now)
+    assert (
+        set(made["ticker"]) == set(days.read(tmp_path)["ticker"]) == {"AAPL"}
+    )
+    assert capsys.readouterr().err.startswith("7203.T: too late")
+    (receipt,) = tmp_path.glob("*/record.json")
+    facts = json.loads(receipt.read_text())
+    assert facts["recorded"] == now.isoformat()
+    assert facts["prices"].keys() == {"AAPL"}
+
+
+class Broken(Spread):
+    """A model that has diverged: its forecast is no distribution."""
+
+    def predict(self, ticker, prices, origins):
+        return Forecast(*np.full((3, len(origins), 20), np.nan))
+
+
+def test_a_model_that_fails_does_not_lose_the_evening(
+    tmp_path, market, capsys
+):
+    known = {"AAPL": market["AAPL"][:200]}
+    with pytest.raises(days.LedgerError, match="no model has a forecast"):
+        put(tmp_path, known, {"HAR": Broken(1)})
+    assert everything(tmp_path) == {}
+    put(tmp_path, known, MODELS | {"HAR": Broken(1)})
+    assert set(days.read(tmp_path)["model_id"]) == set(MODELS)
+    (line,) = set(capsys.readouterr().err.splitlines())
+    assert line.startswith("AAPL: HAR is left out: a forecast needs a finite")
 
 
 def test_recording_twice_is_refused(ledger, market):
     before = everything(ledger)
     known = market["AAPL"].iloc[:307]
     with pytest.raises(Late, match="on record already"):
-        origin("AAPL", known, evening(known), days.read(ledger))
-    # Nor does another ticker get into a day that is closed.
-    start = origin("MSFT", known, evening(known), days.read(ledger))
+        put(ledger, {"AAPL": known})
+    # Nor does another ticker get into a day that is closed, or before it.
     with pytest.raises(days.LedgerError, match="no day is recorded twice"):
-        record(ledger, {"MSFT": start}, MODELS, evening(known))
-    older = market["AAPL"].iloc[:304]
-    start = origin("MSFT", older, evening(older), days.read(ledger))
+        put(ledger, {"MSFT": known})
     with pytest.raises(days.LedgerError, match="never followed by an earlier"):
-        record(ledger, {"MSFT": start}, MODELS, evening(older))
+        put(ledger, {"MSFT": known[:304]})
     assert everything(ledger) == before
 
 
 def test_a_model_that_knows_later_rows_is_refused(tmp_path, market):
-    known = market["AAPL"].iloc[:300]
-    start = {"AAPL": origin("AAPL", known, evening(known), NOTHING)}
-    late = Spread(0.01)
+    known, late = {"AAPL": market["AAPL"].iloc[:300]}, Spread(0.01)
     late.fit_end = market["AAPL"].index[300]
     with pytest.raises(days.LedgerError, match="learnt from rows to"):
-        record(tmp_path, start, {"LSTM": late}, evening(known))
-    late.fit_end = known.index[-1]
-    record(tmp_path, start, {"LSTM": late}, evening(known))
+        put(tmp_path, known, {"LSTM": late})
+    late.fit_end = known["AAPL"].index[-1]
+    put(tmp_path, known, {"LSTM": late})
+
+
+def swap(old, new):
+    return lambda content: content.replace(old, new)
+
+
+CSV, NOTE, OLDER = "15/LSTM.csv", "14/record.json", "16/mine.csv"
+LITTER = ".DS_Store", "._LSTM.csv", "Thumbs.db", "desktop.ini"
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "named"),
+    ("name", "change", "named"),
     [
-        ("2011-03-15/LSTM.csv", b"0.01", "2011-03-15/LSTM.csv: not what"),
-        ("2011-03-22/GARCH.csv", b"0.01", "2011-03-22/GARCH.csv: not what"),
+        (CSV, swap(b"0.01", b"0.02"), f"{CSV}: not what"),
+        ("22/GARCH.csv", swap(b"0.01", b"0.02"), "22/GARCH.csv: not what"),
+        (CSV, lambda content: content + b"?", f"{CSV}: not what"),
+        (CSV, None, f"{CSV}: not what"),
+        (OLDER, lambda _: b"too good to be true", f"{OLDER}: was not record"),
         # Only the next link tells of an hour that was changed.
-        ("2011-03-14/record.json", b"T21:30", "2011-03-15: the day recorded"),
-        ("2011-03-14/record.json", b"{", "2011-03-14/record.json: not read"),
+        (NOTE, swap(b"T21:30", b"T20:30"), "15: the day recorded before it"),
+        (NOTE, lambda content: content + b"?", f"{NOTE}: not readable"),
+        (NOTE, None, f"{NOTE}: not readable"),
+        ("16", None, "18: the day recorded before it"),
     ],
 )
-def test_a_changed_old_file_is_named(ledger, name, old, named):
-    path = ledger / name
-    content = path.read_bytes()
-    assert old in content
-    for changed in [content.replace(old, b"0.02"), content.strip() + b"?"]:
-        path.write_bytes(changed)
-        with pytest.raises(days.LedgerError) as error:
-            days.read(ledger)
-        assert path.name == "record.json" or named in str(error.value)
-        assert "\n" not in str(error.value)
-    path.write_bytes(content.replace(old, b"0.02"))
-    with pytest.raises(days.LedgerError, match=named):
+def test_what_was_changed_is_named_and_litter_is_not(
+    ledger, name, change, named
+):
+    recorded = days.read(ledger)
+    for folder in (ledger, *days.days(ledger)):
+        for litter in LITTER:
+            (folder / litter).write_bytes(b"left by a file manager")
+    pd.testing.assert_frame_equal(days.read(ledger), recorded)
+    path = ledger / f"2011-03-{name}"
+    if change:
+        before = path.read_bytes() if path.exists() else b""
+        path.write_bytes(change(before))
+        assert path.read_bytes() != before
+    else:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(days.LedgerError, match=f"2011-03-{named}") as error:
         days.read(ledger)
-    path.unlink()
-    with pytest.raises(days.LedgerError, match=name):
-        days.read(ledger)
-    path.write_bytes(content)
-    days.read(ledger)
-
-
-def test_a_removed_day_and_an_added_file_are_named(ledger):
-    (ledger / "2011-03-16" / "mine.csv").write_text("too good to be true")
-    with pytest.raises(days.LedgerError, match="mine.csv: was not recorded"):
-        days.read(ledger)
-    shutil.rmtree(ledger / "2011-03-16")
-    with pytest.raises(days.LedgerError, match="2011-03-18: the day recorded"):
-        days.read(ledger)
+    assert "\n" not in str(error.value)
 
 
 KILLED = """
@@ -380,6 +418,88 @@ def test_missed_days_stay_visible(ledger, market, tmp_path):
     assert "3 sessions: 2011-03-17, 2011-03-23 to 2011-03-24." in text
 
 
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda _: b"",
+        swap(b"crps", b"CRPS"),
+        swap(b"2011-03-1", b"soon"),
+        lambda content: content[:-9],
+        lambda content: content + content.splitlines(True)[-1],
+    ],
+)
+def test_damaged_scores_are_one_line_and_stay(ledger, market, harm):
+    path = ledger / "scores.csv"
+    matured(ledger, market)[0].to_csv(path, index=False)
+    path.write_bytes(before := harm(path.read_bytes()))
+    with pytest.raises(days.LedgerError) as error:
+        matured(ledger, market)
+    assert str(error.value).startswith(f"{path}: not readable; restore")
+    assert "\n" not in str(error.value)
+    assert path.read_bytes() == before
+
+
+SIX = ["LSTM", "BiLSTM", "Linear", "HAR", "GARCH", "RandomWalk"]
+LEFT = {("HAR", 70, "IBM")}  # one evening one model fails for one ticker
+COST = {"RandomWalk": 1.3, "Linear": 0.9, "EWMA": 0.1}  # beside 1
+
+
+def roster(**spans):
+    """CRPS at random, covers too: of each model those of its days."""
+    dates, rows = pd.bdate_range("2024-01-01", periods=310), []
+    for model, span in (dict.fromkeys(SIX, range(301)) | spans).items():
+        rng = np.random.default_rng(list(model.encode()))
+        for n, h, ticker in product(range(301), (1, 5), ("AAPL", "IBM")):
+            crps = rng.random() * COST.get(model, 1)
+            cover = rng.random() < 0.8
+            if n in span and (model, n, ticker) not in LEFT:
+                key = model, dates[n], dates[n + h], h, ticker
+                rows.append([*key, crps, *[cover] * 6])
+    table = pd.DataFrame(rows, columns=[*scoring.KEYS, *scoring.SCORES])
+    return table.assign(day=table["origin_date"].astype(str))
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [{}, {"EWMA": [300]}, {"Mine": [300]}, {"Linear": range(150)}],
+)
+def test_who_joins_or_leaves_changes_no_other_s_record(spans):
+    """By plain loops: 300 days of six, a seventh, or one that retires."""
+    scores, before = roster(**spans), roster()
+    alphas = scoring.comparisons(scores)
+    found = scoring.summarise(scores, scores)
+    by = {h: defaultdict(dict) for h in (1, 5)}  # horizon, date and ticker
+    for row in scores.itertuples():
+        values = 100 * row.crps, row.cover_80
+        by[row.horizon][row.origin_date, row.ticker][row.model_id] = values
+    for (h, model), row in found.iterrows():
+        assert row["days"] == len(spans.get(model, range(301)))
+        for label, rival in [("rw", "RandomWalk"), ("best", row["best"])]:
+            gaps, held = defaultdict(list), defaultdict(list)
+            for (day, _), here in sorted(by[h].items()):
+                if model in here:
+                    held[day].append(here[model][1])
+                if model in here and rival in here:
+                    gaps[day].append(here[model][0] - here[rival][0])
+            held, gaps = ([np.mean(d[k]) for k in d] for d in (held, gaps))
+            assert row["cover_80"] == pytest.approx(np.mean(held))
+            assert row[f"days_{label}"] == len(gaps)
+            if alpha := alphas.get((h, model, rival)):
+                known = row[f"low_{label}"], row[f"high_{label}"]
+                interval = confidence_sequence(np.array(gaps), h, alpha)
+                assert known == pytest.approx(interval)
+    # What is compared already keeps its share, and what it has shown.
+    assert alphas | scoring.comparisons(before) == alphas
+    assert sum(alphas.values()) < scoring.ALPHA
+    alone = scoring.summarise(before, before)
+    assert set(alone["best"]) == {"Linear"}
+    if "Linear" in spans:  # who is gone is not the best for ever
+        assert "Linear" not in set(found["best"])
+        alone = alone.drop("Linear", level="model").filter(regex="^(?!.*best)")
+    same = found.loc[alone.index, alone.columns]
+    pd.testing.assert_frame_equal(same, alone)
+
+
 class Peeking(Forecaster):
     """A model that reads the next close, where there is one to read."""
 
@@ -418,7 +538,7 @@ def test_a_model_that_peeks_is_caught(tmp_path):
     )
     play(tmp_path, {"AAPL": prices}, range(700, 740), models)
     scores, _ = matured(tmp_path, {"AAPL": prices})
-    summary = scoring.summarise(scores)
+    summary = scoring.summarise(scores, days.read(tmp_path))
     assert summary.loc[(1, "LSTM"), "days"] == 40
     for h in (1, 5, 20):
         assert summary.loc[(h, "LSTM"), "vs_rw"] == 1
@@ -445,7 +565,7 @@ def test_a_bar_that_was_saved_in_progress_is_no_origin(
         yahoo.charts.clear()  # it has no newer one
         monkeypatch.setattr(YfData(), "_session", yahoo.session())
         arguments = ["record", "AAPL", "--ledger", str(ledger)]
-        assert main(arguments, tmp_path, now) == NOT_NOW
+        assert main(arguments, tmp_path, lambda: now) == NOT_NOW
     line = "AAPL: its last session was saved before its close\n"
     assert capsys.readouterr().err.endswith(line)
     assert not ledger.exists()
@@ -473,42 +593,3 @@ def test_a_damaged_ledger_stops_every_command(ledger, capsys):
         (line,) = capsys.readouterr().err.splitlines()
         assert "2011-03-15/LSTM.csv: not what was recorded" in line
     assert everything(ledger) == before
-
-
-@pytest.mark.skipif(os.name == "nt", reason="the workflow's shell is bash")
-@pytest.mark.parametrize(
-    ("path", "code"),
-    [
-        ("ledger/2026-11-24/LSTM.csv", 1),
-        ("ledger/2026-11-23/LSTM.csv", 1),  # made up afterwards
-        ("ledger/tickers.txt", 0),
-        ("README.md", 0),
-    ],
-)
-def test_a_pull_request_may_not_touch_a_day(tmp_path, path, code):
-    """The workflow's own command, in a repository with one day on record."""
-    workflow = ROOT / ".github" / "workflows" / "ledger.yml"
-    jobs = yaml.safe_load(workflow.read_text("utf-8"))["jobs"]
-    script = jobs["refuse"]["steps"][-1]["run"]
-
-    def git(*arguments):
-        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        command = ["git", *who, *arguments]
-        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-
-    def commit(name, text):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-        git("add", ".")
-        git("commit", "-m", name)
-
-    git("init", "-b", "main")
-    commit("ledger/2026-11-24/LSTM.csv", "as recorded")
-    git("checkout", "-b", "mine")
-    commit(path, "as it should have been")
-    done = subprocess.run(
-        ["bash", "-e", "-c", script],
-        cwd=tmp_path,
-        env=os.environ | {"BASE": "main"},
-    )
-    assert done.returncode == code

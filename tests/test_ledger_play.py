@@ -1,13 +1,11 @@
-"""Sixty sessions of a market that goes on: record, score, look at the page."""
+"""Evenings of a market that goes on: record, score, look at the page."""
 
-import os
+import json
 import re
-import signal
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yahoo_standin as upstream
@@ -24,26 +22,6 @@ ROOT = Path(__file__).resolve().parents[1]
 TICKERS = ["AAPL", "IBM"]
 START = 700  # row of the first evening
 QUICK = Settings(units=2, epochs=1)
-
-KILLED = """
-import os, signal, sys
-from datetime import datetime
-from pathlib import Path
-from yahoo_standin import StandIn
-from yfinance.data import YfData
-from test_ledger_play import QUICK, main
-
-def die(event, args):
-    if event == "os.rename" and str(args[0]).startswith(ledger + "/."):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-port, root, now = sys.argv[1:]
-ledger = root + "/ledger"
-YfData()._session = StandIn(int(port))
-sys.addaudithook(die)
-arguments = ["record", "--ledger", ledger]
-main(arguments, Path(root), datetime.fromisoformat(now), QUICK)
-"""
 
 
 class Market:
@@ -64,20 +42,16 @@ class Market:
             if ticker not in self.gone
         }
 
-    def run(self, what, now):
-        arguments = [what, "--ledger", str(self.ledger)]
-        return main(arguments, self.root, now, QUICK)
+    def run(self, what, *times):
+        """A command, by a clock that shows some times, the last for ever."""
+        times, arguments = [*times], [what, "--ledger", str(self.ledger)]
+        clock = lambda: times.pop(0) if len(times) > 1 else times[0]  # noqa: E731
+        return main(arguments, self.root, clock, QUICK)
 
-    def killed(self, now):
-        """The same in a process that dies as the day is put in place."""
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED]
-            + [str(self.yahoo.port), str(self.root), now.isoformat()],
-            cwd=ROOT / "tests",
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            capture_output=True,
-        )
-        return done.returncode
+    def evening(self, n):
+        """Ninety minutes after a close."""
+        close = close_of("AAPL", self.dates[START + n])
+        return close + timedelta(minutes=90)
 
 
 @pytest.fixture
@@ -90,7 +64,50 @@ def market(yahoo, tmp_path, monkeypatch):
     return made
 
 
-MISSED, KILL, LATE, DOWN = 10, 15, 25, 30  # evenings
+def test_what_goes_wrong_costs_no_more_than_itself(market, capsys):
+    pegged = market.prices["AAPL"] * 0 + 1e6  # a fund at one dollar
+    noise = 1e-4 * np.random.default_rng(0).standard_normal(len(pegged))
+    pegged[prices.OHLC] = np.c_[[1 + noise.round(4)] * 4].T
+    market.prices["PEG"] = pegged
+    tickers = market.ledger / "tickers.txt"
+    tickers.write_text("AAPL\nPEG")
+    market.show(START)
+
+    def record(*times):
+        code = market.run("record", *times)
+        return code, capsys.readouterr().err.splitlines()
+
+    # The next session ends while the networks learn.
+    code, lines = record(market.evening(0), market.evening(1))
+    assert code == NOT_NOW and visible(market.ledger).keys() == {"tickers.txt"}
+    assert "nothing is recorded" in lines[-1]
+    assert "AAPL: too late" in lines[-3] and "PEG: too late" in lines[-2]
+    # One model finds no fit for one ticker.
+    now = market.evening(0) + timedelta(minutes=30)
+    code, lines = record(market.evening(0), now)
+    assert code == NOT_NOW
+    line = "PEG: GARCH is left out: GARCH did not converge on 700 returns"
+    assert lines[-1] == line
+    recorded = days.read(market.ledger)
+    by = recorded.groupby("model_id")["ticker"].unique().map(set)
+    assert by.pop("GARCH") == {"AAPL"}
+    assert len(by) == 5 and all(both == {"AAPL", "PEG"} for both in by)
+    (folder,) = days.days(market.ledger)
+    receipt = json.loads((folder / "record.json").read_text())
+    assert receipt["recorded"] == now.isoformat()
+    # A ticker comes late.
+    tickers.write_text("AAPL\nIBM")
+    before = visible(market.ledger)
+    code, lines = record(now)
+    assert code == NOT_NOW and visible(market.ledger) == before
+    day = market.dates[START + 1]
+    assert lines[-1] == (
+        f"IBM: {folder.name} is on record, and no day is changed; it joins "
+        f"from the close of {day:%F}"
+    )
+
+
+MISSED, LATE, DOWN = 10, 25, 30  # evenings
 SPLIT, DELISTED, CORRECTED = 20, 35, 45
 
 
@@ -108,18 +125,14 @@ def happens(market, n):
         market.yahoo.charts = {}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
 def test_sixty_sessions(market, capsys):
     ledger, codes, seen, closed = market.ledger, {}, {}, 0
     for n in range(60):
         day = market.dates[START + n]
-        now = close_of("AAPL", day) + timedelta(minutes=90)
+        now = market.evening(n)
         happens(market, n)
         if n == MISSED:
             continue
-        if n == KILL:
-            assert market.killed(now) == -signal.SIGKILL
-            assert len(days.days(ledger)) == n - 1
         codes[n] = market.run("record", now)
         if n % 20 == 19:
             assert market.run("score", now) == 0
@@ -144,7 +157,7 @@ def test_sixty_sessions(market, capsys):
 
     # A month later all of it has matured but what IBM did not live to see.
     market.show(START + 85)
-    now = close_of("AAPL", market.dates[START + 85]) + timedelta(minutes=90)
+    now = market.evening(85)
     assert market.run("score", now) == market.run("page", now) == 0
     data = prices.load_directory(market.root / "data")
     assert data["IBM"].index[-1] == market.dates[START + DELISTED - 1]

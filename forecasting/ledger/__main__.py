@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,14 @@ from forecasting.console import say
 from forecasting.files import write
 from forecasting.ledger import days
 from forecasting.ledger.page import draw
-from forecasting.ledger.record import Late, Origin, origin, record
+from forecasting.ledger.record import (
+    Late,
+    Origin,
+    day_of,
+    left_out,
+    origin,
+    record,
+)
 from forecasting.ledger.scoring import keep, score, summarise
 from forecasting.market.newest import load_newest, normalise_all
 from forecasting.market.prices import DATA, PriceError, find, read_csv
@@ -33,8 +41,10 @@ EXAMPLES = """examples:
 
 exit codes:
   0 done    1 it cannot be done, stderr says why    2 a wrong command line
-  3 some tickers could not be recorded now: a holiday, Yahoo fails, they are
-    on record; stderr says why, and all others are recorded
+  3 some could not be recorded now: a holiday, Yahoo fails, they are on
+    record, a model did not converge; stderr says why and, where it can be
+    made up for, when; all others are recorded. A day is written once: a
+    ticker added to the list after today's record joins from the next close
   130 interrupted
 """
 
@@ -42,22 +52,22 @@ exit codes:
 def main(
     argv: list[str] | None = None,
     root: Path = ROOT,
-    now: datetime | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     settings: Settings = STUDY,
 ) -> int:
     """Do what a command line says; the exit code.
 
-    ``root``: where results/ is, which keeps the fits; ``now``: the time, the
-    clock's by default.
+    ``root``: where results/ is, which keeps the fits; ``clock`` says what
+    time it is.
     """
     options = parser().parse_args(argv)
     if options.tickers and options.what != "record":
         parser().error(f"{options.what} takes no tickers")
-    now, models = now or datetime.now(UTC), root / "results" / "models"
+    models = root / "results" / "models"
     try:
         if options.what == "record":
             asked = options.tickers or listed(options.ledger / LIST)
-            return enter(options.ledger, asked, now, models, settings)
+            return enter(options.ledger, asked, clock, models, settings)
         recorded = days.read(options.ledger)
         if options.what == "score":
             rescore(options.ledger, recorded)
@@ -93,13 +103,14 @@ def parser() -> argparse.ArgumentParser:
 def enter(
     ledger: Path,
     tickers: list[str],
-    now: datetime,
+    clock: Callable[[], datetime],
     folder: Path = kept.KEPT,
     settings: Settings = STUDY,
 ) -> int:
     """Record what can be forecast now, by fits of a folder; the exit code."""
     recorded, asked = days.read(ledger), normalise_all(tickers)
     histories = load_newest([t for t in asked if t], kept.PEERS)
+    now = clock()
     origins: dict[str, Origin] = {}
     for ticker in asked:
         if ticker in histories:
@@ -111,16 +122,35 @@ def enter(
                 )
             except Late as reason:
                 say(f"{ticker}: {reason}")
-    if origins:
-        learning = kept.pool(origins, histories, settings)
-        for ticker in origins.keys() - learning.keys():
-            say(f"{ticker}: {len(histories[ticker])} rows are too few")
-            del origins[ticker]
-    if origins:
-        models = kept.obtain(MODELS, learning, folder, settings=settings)
-        day = record(ledger, origins, models, now, settings)
-        print(f"{day}: {', '.join(origins)} by {', '.join(MODELS)}")
-    return 0 if set(asked) == set(origins) else NOT_NOW
+    held = days.days(ledger)
+    if origins and held and f"{day_of(origins)}" <= held[-1].name:
+        for ticker, start in origins.items():
+            say(
+                f"{ticker}: {held[-1].name} is on record, and no day is "
+                f"changed; it joins from the close of {start.ahead[0].date()}"
+            )
+        origins = {}
+    learning = kept.pool(origins, histories, settings) if origins else {}
+    for ticker in origins.keys() - learning.keys():
+        say(f"{ticker}: {len(histories[ticker])} rows are too few")
+        del origins[ticker]
+    if not origins:
+        return NOT_NOW
+    models: dict[str, kept.Kept] = {}
+    for name in MODELS:
+        try:
+            models |= kept.obtain([name], learning, folder, settings=settings)
+        except Exception as error:  # the evening is not to be had again
+            say(left_out(name, error))
+    try:
+        new = record(ledger, origins, models, clock, settings)
+    except Late as reason:
+        say(str(reason))
+        return NOT_NOW
+    by, of = (new[key].unique() for key in ("model_id", "ticker"))
+    print(f"{days.days(ledger)[-1]}: {', '.join(of)} by {', '.join(by)}")
+    pairs = new[["model_id", "ticker"]].drop_duplicates()
+    return 0 if len(pairs) == len(MODELS) * len(set(asked)) else NOT_NOW
 
 
 def listed(path: Path) -> list[str]:
@@ -154,7 +184,7 @@ def rescore(ledger: Path, recorded: pd.DataFrame) -> None:
     counts = scores["state"].value_counts().to_dict()
     print(", ".join(f"{n:,} {state}" for state, n in counts.items()))
     if len(matured):
-        print(summarise(matured).round(4).to_string())
+        print(summarise(matured, recorded).round(4).to_string())
 
 
 def paint(ledger: Path, recorded: pd.DataFrame) -> None:

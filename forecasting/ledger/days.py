@@ -28,6 +28,8 @@ COLUMNS += ["output_type", "output_type_id", "value"]
 # The levels of the COVID-19 Forecast Hub, so that its tools can score this.
 LEVELS = (0.01, 0.025, *(n / 100 for n in range(5, 100, 5)), 0.975, 0.99)
 RECEIPT = "record.json"
+# What file managers leave in any folder, beside all hidden files.
+LITTER = {"thumbs.db", "desktop.ini"}
 RESTORE = "restore it: git checkout"
 
 
@@ -43,12 +45,13 @@ def days(ledger: Path) -> list[Path]:
 
 
 def read(ledger: Path) -> pd.DataFrame:
-    """Every forecast on record, as ``COLUMNS``, dates as dates.
+    """Every forecast on record: ``COLUMNS``, dates as dates, and its day.
 
+    ``day``: the name of its folder, which is the latest origin's date there.
     Raises LedgerError for the first file that is not as it was recorded.
     """
     head = ",".join(COLUMNS).encode() + b"\n"
-    contents, previous = [head], ""
+    contents, names, previous = [head], [], ""
     for folder in days(ledger):
         receipt = _receipt(folder)
         if receipt["previous"] != previous:
@@ -56,7 +59,11 @@ def read(ledger: Path) -> pd.DataFrame:
                 f"{folder}: the day recorded before it is missing or was "
                 f"changed; {RESTORE} {ledger}"
             )
-        there = {p.name for p in folder.iterdir()} - {RECEIPT}
+        there = {
+            path.name
+            for path in folder.iterdir()
+            if path.name[0] != "." and path.name.lower() not in LITTER
+        } - {RECEIPT}
         for name in sorted(there | set(receipt["files"])):
             path = folder / name
             if name not in receipt["files"]:
@@ -67,8 +74,9 @@ def read(ledger: Path) -> pd.DataFrame:
                     f"{path}: not what was recorded; {RESTORE} {path}"
                 )
             contents.append(content.removeprefix(head))
+            names += [folder.name] * contents[-1].count(b"\n")
         previous = checksum((folder / RECEIPT).read_bytes())
-    return parse(b"".join(contents))
+    return parse(b"".join(contents)).assign(day=pd.Series(names, dtype=str))
 
 
 def parse(content: bytes) -> pd.DataFrame:
@@ -76,6 +84,7 @@ def parse(content: bytes) -> pd.DataFrame:
     return pd.read_csv(
         io.BytesIO(content),
         parse_dates=COLUMNS[1:3],
+        date_format="%Y-%m-%d",
         dtype={"model_id": str, "ticker": str},
         na_filter=False,  # NA and TRUE are tickers, too
     )

@@ -12,10 +12,10 @@ from forecasting.evaluation.significance import confidence_sequence, first_look
 from forecasting.files import write
 from forecasting.ledger.record import missed
 from forecasting.ledger.scoring import (
-    ALPHA,
     WALK,
     comparisons,
-    daily,
+    crps_by_model,
+    daily_pair,
     summarise,
 )
 from forecasting.pages import plots
@@ -37,14 +37,25 @@ is recorded twice, and nothing once its first target's session is over: a day
 that was missed stays missing. A backtest can be had without that: a model that
 peeks looks splendid there, and here it has nothing to peek at.
 
+What this does not prove: the chain does not stop an owner who rewrites a day
+and then every later receipt, for it fits together again. Against that help
+only copies in other hands: a clone, a fork, or the attestations below, which
+are kept in a public log.
+
 {record}
 ## Keep a ledger of your own
 
 1. Fork the repository, and switch its workflows on (tab *Actions*).
 2. Put your symbols into `ledger/tickers.txt`, one a line, as Yahoo has them.
-3. *Settings → Actions → General → Workflow permissions*: read and write.
+3. *Settings → Rules → Rulesets → New branch ruleset*, for the default branch:
+   tick *Restrict deletions* and *Block force pushes*, so that no commit of a
+   day is ever rewritten. (Do not require pull requests or status checks: the
+   workflow's own push has none and would be refused.)
 4. *Actions → ledger → Run workflow*: the first day is recorded.
 5. From then on it runs by itself, on weekdays after the US close.
+
+A day is written once. A ticker added after today's record joins from the next
+close on; until then the command says so and ends with status 3.
 
 By hand, and without GitHub:
 
@@ -54,8 +65,9 @@ python -m forecasting.ledger score              # whatever has matured
 python -m forecasting.ledger page               # this page
 ```
 
-`scores.csv` has a row for each matured forecast. Pull requests that touch a
-recorded day are refused. `gh attestation verify ledger/DATE/record.json`, with
+`scores.csv` has a row for each matured forecast. A pull request that touches a
+recorded day gets a red check, by a workflow that it cannot edit: do not merge
+it. `gh attestation verify ledger/DATE/record.json`, with
 `--repo` and the repository's name, shows that the workflow wrote it, and when.
 """
 EMPTY = "No forecast is on record yet."
@@ -64,15 +76,18 @@ RECORD = """\
 
 {table}
 
-*CRPS*, in percent of log return, is averaged over tickers and days; lower is
-better. Then it stands beside the random walk's and that of the best model
-without a network:
+*CRPS*, in percent of log return, is averaged over tickers and over the days
+that a model was on record; lower is better. Then it stands beside the random
+walk's and that of the best model without a network:
 {whom}.
-Their differences come with a confidence sequence: an interval that may be
-looked at on every day and still excludes the truth with a probability of 5 %
-at most, for all {count} comparisons and all days together (Howard et al. 2021,
-made for forecasts that overlap; it needs {looks} days, 1, 5 and 20 sessions
-ahead). While it holds zero, nothing has been shown.
+A difference is of the days that both models have (their number stands behind
+it where it is smaller), so a model that joins or leaves changes no other's
+record. It comes with a confidence sequence: an interval that may be looked at
+on every day and still excludes the truth with a probability of 5 % at most,
+for all {count} comparisons and all days together (Howard et al. 2021, made for
+forecasts that overlap; it needs {looks} days, 1, 5 and 20 sessions ahead).
+That is proved as the days go to infinity; before, the 5 % are approximate.
+While the interval holds zero, nothing has been shown.
 
 ![Differences of CRPS over time, and what came among the quantiles]({figure})
 
@@ -135,13 +150,13 @@ def _record(
     matured: pd.DataFrame,
     histories: dict[str, pd.DataFrame],
 ) -> str:
-    summary = summarise(matured)
+    summary = summarise(matured, recorded)
     best = {h: row["best"].iloc[0] for h, row in summary.groupby("horizon")}
     whom = ", ".join(f"`{name}` {h} ahead" for h, name in best.items())
     return RECORD.format(
         table=_table(summary),
         whom=whom,
-        count=len(comparisons(daily(matured))),
+        count=len(comparisons(recorded)),
         looks=", ".join(str(first_look(h)) for h in (1, 5, 20)),
         figure=FIGURE,
         calibration=_calibration(summary),
@@ -151,15 +166,18 @@ def _record(
 
 
 def _table(summary: pd.DataFrame) -> str:
-    rows = [["ahead", "model", "CRPS (%)", "− random walk's", "− the best's"]]
-    rows.append(["--:", "---", "--:", "--:", "--:"])
+    head = ["ahead", "model", "days", "CRPS (%)"]
+    rows = [[*head, "− random walk's", "− the best's"]]
+    rows.append(["--:", "---", *["--:"] * 4])
     for (h, model), row in summary.iterrows():
-        cells = [h, model, f"{row['crps']:.4f}"]
+        cells = [h, model, row["days"], f"{row['crps']:.4f}"]
         for rival in ("rw", "best"):
             low, high = row[f"low_{rival}"], row[f"high_{rival}"]
             text = f"{(low + high) / 2:+.4f} ± {(high - low) / 2:.4f}"
-            early = "too early" if np.isinf(low) else text
-            cells.append("" if np.isnan(low) else early)
+            text = "too early" if np.isinf(low) else text
+            if row[f"days_{rival}"] < row["days"]:
+                text += f" ({row[f'days_{rival}']} days)"
+            cells.append("" if np.isnan(low) else text)
         rows.append(cells)
     return _markdown(rows)
 
@@ -228,16 +246,18 @@ def _figure(
     histories: dict[str, pd.DataFrame],
 ) -> Figure:
     """Differences over time to two rivals, and PIT, by horizon."""
-    costs, summary = daily(matured), summarise(matured)
-    alpha = ALPHA / len(comparisons(costs))
+    costs, summary = crps_by_model(matured), summarise(matured, recorded)
+    alphas = comparisons(recorded)
     gaps = _missed(recorded, histories)
     fig, axes = plt.subplots(3, len(costs), figsize=(7.6, 7), squeeze=False)
     for column, (h, table) in enumerate(costs.items()):
         top, middle, bottom = axes[:, column]
         best = summary.loc[h, "best"].iloc[0]
         for ax, rival in [(top, WALK), (middle, best)]:
-            share = 100 / table[rival].mean()
-            _sequence(ax, share * (table[SHOWN] - table[rival]), h, alpha)
+            pair = daily_pair(table, SHOWN, rival)
+            share = 100 * (pair["model"] - pair["rival"])
+            share /= pair["rival"].mean()
+            _sequence(ax, share, h, alphas[h, SHOWN, rival])
             for day in gaps:
                 ax.axvline(day, ymax=0.06, color=plots.AMBER, lw=1)
             ax.set(xlabel="day", ylabel=f"% of {rival}'s CRPS")

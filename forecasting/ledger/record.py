@@ -1,12 +1,14 @@
 """Put today's forecasts on record, before anybody can know their outcome."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
+from forecasting.console import brief, say
 from forecasting.files import checksum
 from forecasting.ledger import days
 from forecasting.ledger.days import COLUMNS, LEVELS
@@ -19,8 +21,13 @@ from forecasting.settings import STUDY, Settings
 class Fitted(Protocol):
     """What a recorded model must offer; ``kept.Kept`` does."""
 
-    checksum: str
-    fit_end: pd.Timestamp
+    @property
+    def checksum(self) -> str:
+        """Identifies the fit."""
+
+    @property
+    def fit_end(self) -> pd.Timestamp:
+        """The last date learnt from."""
 
     def predict(
         self, ticker: str, prices: pd.DataFrame, origins: np.ndarray
@@ -63,28 +70,49 @@ def origin(
         raise Late(
             f"its prices reach {last.date()}, a session that is not over"
         )
-    if close_of(ticker, ahead[0]) <= now:
-        raise Late(
-            f"too late: prices end on {last.date()}, and the session of "
-            f"{ahead[0].date()}, to be forecast, is over; a forecast from "
-            "its close is possible once Yahoo has it"
-        )
+    start = Origin(prices, ahead)
+    in_time(ticker, start, now)
     if (known == last).any():
         raise Late(f"on record already, from the close of {last.date()}")
-    return Origin(prices, ahead)
+    return start
+
+
+def in_time(ticker: str, start: Origin, now: datetime) -> None:
+    """Late, if the first session to be forecast is over by now."""
+    first = start.ahead[0]
+    if close_of(ticker, first) <= now:
+        raise Late(
+            f"too late: prices end on {start.date.date()}, and the session "
+            f"of {first.date()}, to be forecast, is over; a forecast from "
+            "its close is possible once Yahoo has it"
+        )
+
+
+def left_out(what: str, error: Exception) -> str:
+    """One line: what is not recorded, and why."""
+    reason = brief(error, 200).removeprefix(what.partition(":")[0] + ": ")
+    return f"{what} is left out: {reason or type(error).__name__}"
+
+
+def day_of(origins: dict[str, Origin]) -> date:
+    """The day under which forecasts are recorded: the latest origin's."""
+    return max(start.date for start in origins.values()).date()
 
 
 def record(
     ledger: Path,
     origins: dict[str, Origin],
-    models: dict[str, Fitted],
-    now: datetime,
+    models: Mapping[str, Fitted],
+    clock: Callable[[], datetime],
     settings: Settings = STUDY,
-) -> Path:
-    """Write forecasts of every model and ticker; the new day's folder.
+) -> pd.DataFrame:
+    """Write forecasts of every model and ticker as a new day; the forecasts.
 
-    The day is the latest of the origins' dates. Raises LedgerError where it
-    is on record, or where a model has learnt from later rows.
+    ``clock`` says what time it is, and is asked once they are made: the
+    receipt has the time of writing, and a ticker whose first session is over
+    by then is left out, as is a model that has no forecast of a ticker; a
+    line says so. Raises Late where all are, LedgerError where no model has a
+    forecast or one has learnt from later rows, or the day is on record.
     """
     for name, model in models.items():
         if model.fit_end > max(o.date for o in origins.values()):
@@ -92,27 +120,48 @@ def record(
                 f"{name}: has learnt from rows to {model.fit_end.date()}, "
                 "after the close to forecast from"
             )
-    rows = [
-        _quantiles(name, ticker, start, model, settings)
-        for name, model in models.items()
-        for ticker, start in origins.items()
-    ]
+    made = {}
+    for name, model in models.items():
+        for ticker, start in origins.items():
+            try:
+                made[name, ticker] = _quantiles(
+                    name, ticker, start, model, settings
+                )
+            except Exception as error:  # the evening is not to be had again
+                say(left_out(f"{ticker}: {name}", error))
+    if not made:
+        raise days.LedgerError("no model has a forecast; nothing is recorded")
+    now = clock()
+    for ticker in dict.fromkeys(ticker for _, ticker in made):
+        try:
+            in_time(ticker, origins[ticker], now)
+        except Late as reason:
+            say(f"{ticker}: {reason}")
+            made = {key: m for key, m in made.items() if key[1] != ticker}
+    if not made:
+        raise Late("nothing is recorded")
+    forecasts = pd.concat(made.values())
+    held = {ticker: origins[ticker] for ticker in forecasts["ticker"].unique()}
+    by = forecasts["model_id"].unique()
     facts = {
         "recorded": now.astimezone(UTC).isoformat(timespec="seconds"),
         "models": {
-            name: {"fit": m.checksum, "learnt_to": str(m.fit_end.date())}
-            for name, m in models.items()
+            name: {
+                "fit": models[name].checksum,
+                "learnt_to": str(models[name].fit_end.date()),
+            }
+            for name in by
         },
         "prices": {
             ticker: {
                 "to": str(start.date.date()),
                 "sha256": checksum(to_csv(start.prices).encode()),
             }
-            for ticker, start in origins.items()
+            for ticker, start in held.items()
         },
     }
-    day = max(start.date for start in origins.values()).date()
-    return days.write(ledger, day, pd.concat(rows), facts)
+    days.write(ledger, day_of(held), forecasts, facts)
+    return forecasts
 
 
 def _quantiles(

@@ -1,5 +1,6 @@
 """Score what has matured, and compare models by a test for every day."""
 
+from collections import Counter
 from itertools import product
 from pathlib import Path
 
@@ -9,7 +10,13 @@ import scoringrules
 
 from forecasting.evaluation.losses import INTERVALS, TAILS
 from forecasting.evaluation.significance import confidence_sequence
-from forecasting.ledger.days import COLUMNS, LEVELS, parse
+from forecasting.ledger.days import (
+    COLUMNS,
+    LEVELS,
+    RESTORE,
+    LedgerError,
+    parse,
+)
 from forecasting.models.registry import BASELINES
 
 WALK = "RandomWalk"
@@ -88,13 +95,14 @@ def keep(scores: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[str]]:
 
     A score that cannot be computed again, as its ticker's prices are gone,
     stays as it was. One that has changed is named: Yahoo has corrected its
-    prices.
+    prices. Raises LedgerError where the file is damaged: it may hold scores
+    that nobody can compute again, so it is not made anew unasked.
     """
     new = scores[scores["state"] == "scored"].drop(columns="state")
     new = new.set_index(KEYS)
     notes = []
     if path.exists():
-        old = parse(path.read_bytes()).set_index(KEYS)
+        old = _kept(path)
         both = old.index.intersection(new.index)
         # A split alone moves the last of a CSV's decimals.
         apart = ~np.isclose(old["crps"][both], new["crps"][both], 0, 2e-6)
@@ -109,66 +117,129 @@ def keep(scores: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[str]]:
     return new.sort_index().reset_index(), notes
 
 
-def daily(matured: pd.DataFrame) -> dict[int, pd.DataFrame]:
-    """CRPS by horizon: models as columns, a row per origin's date.
+def _kept(path: Path) -> pd.DataFrame:
+    """The scores of a file, by ``KEYS``."""
+    try:
+        content = path.read_bytes()
+        old = parse(content)[[*KEYS, *SCORES]]
+        old = old.astype(dict.fromkeys(KEYS[1:3], "datetime64[us]"))
+        old = old.astype({"horizon": int} | dict.fromkeys(SCORES, float))
+        old = old.set_index(KEYS)
+        if old.index.has_duplicates or not content.endswith(b"\n"):
+            raise ValueError("rows that are there twice, or cut")
+        return old
+    except (ValueError, KeyError) as error:
+        raise LedgerError(
+            f"{path}: not readable; {RESTORE} {path} (or remove it, and "
+            "`score` makes it anew from the prices that can still be had)"
+        ) from error
 
-    In percent of log return, averaged over tickers; only what every model
-    has forecast.
+
+def crps_by_model(matured: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """CRPS in percent of log return, by horizon: models as columns.
+
+    A row per origin's date and ticker; NaN where a model has no score.
     """
-    table = matured.pivot(
+    table = 100 * matured.pivot(
         index=["horizon", "origin_date", "ticker"],
         columns="model_id",
         values="crps",
     )
-    mean = 100 * table.dropna().groupby(["horizon", "origin_date"]).mean()
-    return {int(h): mean.loc[h] for h in mean.index.unique("horizon")}
+    found = {int(h): table.loc[h] for h in table.index.unique("horizon")}
+    return {h: one.dropna(axis=1, how="all") for h, one in found.items()}
 
 
-def comparisons(costs: dict[int, pd.DataFrame]) -> list[tuple]:
-    """Every (horizon, model, rival) that is looked at.
+def daily_pair(table: pd.DataFrame, model: str, rival: str) -> pd.DataFrame:
+    """Both models' mean CRPS over tickers, by date: columns model, rival.
 
-    Each model beside the random walk, each network beside every baseline.
+    ``table``: of ``crps_by_model``. Only what both have forecast counts, so
+    a third model that joins, leaves or fails changes nothing here.
     """
-    return [
-        (h, model, rival)
-        for h, table in costs.items()
-        for model, rival in product(table, table)
-        if rival in BASELINES
-        and model != rival
-        and (rival == WALK or model not in BASELINES)
-    ]
+    pair = pd.DataFrame({"model": table[model], "rival": table[rival]})
+    return pair.dropna().groupby("origin_date").mean()
 
 
-def summarise(matured: pd.DataFrame) -> pd.DataFrame:
+def comparisons(recorded: pd.DataFrame) -> dict[tuple, float]:
+    """Every (horizon, model, rival) that is looked at, and its share of ALPHA.
+
+    Each model is compared with the random walk, each network with every
+    baseline. Comparisons that begin on the same day, the first on which both
+    are on record for a ticker, share equally in half of what is then left of
+    ALPHA: those of the first day in 2.5 %, the next to join in 1.25 %, and so
+    on. However many join, the shares add up to less than ALPHA, so all
+    intervals hold at once (Bonferroni). A share is fixed by what is on record
+    on its first day, before any outcome is known: whoever joins or leaves
+    later does not change it, and no claim is taken back for that.
+    """
+    table = recorded.drop_duplicates(KEYS).pivot(
+        index=["horizon", "origin_date", "ticker"],
+        columns="model_id",
+        values="day",
+    )
+    begins = {}
+    for model, rival in product(
+        table, table.columns.intersection([*BASELINES])
+    ):
+        if model != rival and (rival == WALK or model not in BASELINES):
+            both = table[model][table[rival].notna()].dropna()
+            for h, day in both.groupby("horizon").min().items():
+                begins[h, model, rival] = day
+    rounds = Counter(begins.values())
+    left = {day: ALPHA / 2**n for n, day in enumerate(sorted(rounds), 1)}
+    return {key: left[day] / rounds[day] for key, day in begins.items()}
+
+
+def best_baseline(table: pd.DataFrame) -> str:
+    """The model without a network that does best beside the random walk.
+
+    ``table``: of ``crps_by_model``. Asked of those with a score on the latest
+    date and on half of all dates: a newcomer's few good days, or a model long
+    gone, are not what others are measured by.
+    """
+    days = table.index.get_level_values("origin_date")
+    counts = table.groupby(days).count().gt(0)
+    lasting = counts.iloc[-1] & (counts.mean() >= 0.5)
+    ratios = {WALK: 1.0}
+    for name in table.columns.intersection([*BASELINES]):
+        pair = daily_pair(table, name, WALK).mean()
+        if lasting[name] and pair["model"] < pair["rival"]:
+            ratios[name] = pair["model"] / pair["rival"]
+    return min(ratios, key=lambda name: ratios[name])
+
+
+def summarise(matured: pd.DataFrame, recorded: pd.DataFrame) -> pd.DataFrame:
     """The running record by horizon and model.
 
-    ``days``: origins' dates; means of all scores; ``vs_rw`` and ``vs_best``:
-    CRPS over the random walk's and the best baseline's, whose name is
-    ``best``; then the mean differences, ``low`` to ``high`` of their
-    confidence sequences, in percent of log return. The sequences hold for
-    all comparisons at once (Bonferroni), so the best rival may be chosen by
-    looking.
+    ``days``: origins' dates with a score of the model; over these, and over
+    tickers on each, go the means of its scores, ``crps`` in percent of log
+    return. ``vs_rw`` and ``vs_best``: CRPS over the random walk's and over
+    that of the best baseline, whose name is ``best``, on the ``days_rw`` and
+    ``days_best`` that both have; then the mean differences there, ``low`` to
+    ``high`` of their confidence sequences. These hold for all
+    ``comparisons`` at once, so the best rival may be chosen by looking.
     """
-    costs = daily(matured)
-    looked = comparisons(costs)
-    alpha = ALPHA / max(len(looked), 1)
-    means = matured.groupby(["horizon", "model_id"])[SCORES].mean()
+    alphas = comparisons(recorded)
+    by_day = matured.groupby(["horizon", "model_id", "origin_date"])[SCORES]
+    means = by_day.mean().groupby(["horizon", "model_id"]).mean()
     rows: dict = {}
-    for h, table in costs.items():
-        mean = table.mean()
-        known = [m for m in table if m in BASELINES]
-        best = mean[known].idxmin()
-        for model in mean.sort_values().index:
-            row = rows[h, model] = {"days": len(table), "best": best}
+    for h, table in crps_by_model(matured).items():
+        best = best_baseline(table)
+        for model in map(str, table):
+            own = daily_pair(table, model, model)
+            row = rows[h, model] = {"days": len(own), "best": best}
             row |= means.loc[(h, model), SCORES[2:]].to_dict()
-            row["crps"] = mean[model]
+            row["crps"] = own["model"].mean()
             for name, rival in [("rw", WALK), ("best", best)]:
-                row[f"vs_{name}"] = mean[model] / mean[rival]
+                pair = daily_pair(table, model, rival)
                 low, high = np.nan, np.nan
-                if (h, model, rival) in looked:
+                if len(pair) and (h, model, rival) in alphas:
                     low, high = confidence_sequence(
-                        (table[model] - table[rival]).to_numpy(), h, alpha
+                        (pair["model"] - pair["rival"]).to_numpy(),
+                        h,
+                        alphas[h, model, rival],
                     )
+                row[f"days_{name}"] = len(pair)
+                row[f"vs_{name}"] = pair["model"].mean() / pair["rival"].mean()
                 row[f"low_{name}"], row[f"high_{name}"] = low, high
-    index = ["horizon", "model"]
-    return pd.DataFrame(rows).T.rename_axis(index).infer_objects()
+    summary = pd.DataFrame(rows).T.rename_axis(["horizon", "model"])
+    return summary.infer_objects().sort_values(["horizon", "vs_rw"])

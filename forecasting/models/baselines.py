@@ -12,6 +12,7 @@ from arch.univariate import GARCH as GJR
 from arch.univariate import ConstantMean, StudentsT
 from scipy import optimize, signal, special
 
+from forecasting.market.prices import PriceError
 from forecasting.models.base import Forecast, Forecaster
 from forecasting.models.features import TINY, log_close, premium
 from forecasting.settings import STUDY, Settings
@@ -62,7 +63,7 @@ class _ScaledStudentT(Forecaster):
 
     def fit(self, histories: dict[str, pd.DataFrame]) -> "_ScaledStudentT":
         """Fit to the one history in ``{ticker: prices}``."""
-        (prices,) = histories.values()
+        ((self.ticker, prices),) = histories.items()
         close = log_close(prices)
         self._train(np.diff(close))
         targets = make_targets(close, len(self.ahead))
@@ -168,7 +169,8 @@ class GARCH(_ScaledStudentT):
 
     Glosten, Jagannathan & Runkle (1993), estimated by package arch on the
     training returns, and again every half year on the rows so far. Its mean
-    serves to tell shocks from returns; its location is that of all.
+    serves to tell shocks from returns; its location is that of all. ``fit``
+    and ``predict`` raise PriceError where an estimate does not converge.
     """
 
     REFIT = 126  # sessions
@@ -176,26 +178,33 @@ class GARCH(_ScaledStudentT):
     def _train(self, returns: np.ndarray) -> None:
         self.rows = len(returns) + 1
         self.start = np.var(returns) + TINY
-        self.params = estimate_garch(returns.tobytes())
+        self.params = self._estimate(returns)
+
+    def _estimate(self, returns: np.ndarray) -> np.ndarray:
+        try:
+            return estimate_garch(returns.tobytes())
+        except PriceError as error:
+            raise PriceError(f"{self.ticker}: {error}") from error
 
     def _volatility(self, returns: np.ndarray) -> np.ndarray:
         count = len(self.ahead)
         variance = garch_variance(returns, self.params, self.start, count)
         for row in range(self.rows + self.REFIT, len(returns), self.REFIT):
             # Rows from here on know the returns up to this one.
-            params = estimate_garch(returns[1 : row + 1].tobytes())
+            params = self._estimate(returns[1 : row + 1])
             later = garch_variance(returns, params, self.start, count)
             variance[row:] = later[row:]
         return np.sqrt(variance)
 
     def state(self) -> dict[str, np.ndarray]:
         """What the model has learnt."""
-        found = {"rows": self.rows, "start": self.start, "params": self.params}
-        return super().state() | found
+        names = "ticker", "rows", "start", "params"
+        return super().state() | {name: getattr(self, name) for name in names}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Become the fitted model whose state it is."""
         super().restore(state)
+        self.ticker = str(state["ticker"])
         self.rows, self.start = int(state["rows"]), float(state["start"])
         self.params = state["params"]
 
@@ -205,13 +214,20 @@ def estimate_garch(returns: bytes) -> np.ndarray:
     """Parameters μ, ω, α, γ, β of a GJR-GARCH(1,1) with Student-t shocks.
 
     ``returns``: the bytes of log returns ``(n,)``, which can be remembered.
+    Raises PriceError where arch says that it has not converged, or says it
+    has but to a mean outside all returns, which no maximum of this likelihood
+    has: on a coin pegged to a dollar either is common.
     """
     percent = 100 * np.frombuffer(returns)  # the optimiser wants about one
+    if not np.ptp(percent):  # never moved: nothing is to be searched for
+        return np.array([percent[0] / 100, 0, 0, 0, 0])
     model = ConstantMean(percent, rescale=False)
     model.volatility = GJR(p=1, o=1, q=1)
     model.distribution = StudentsT()
     result = model.fit(disp="off", show_warning=False)
     mu, omega, alpha, gamma, beta, _ = result.params
+    if result.convergence_flag or not percent.min() <= mu <= percent.max():
+        raise PriceError(f"GARCH did not converge on {len(percent):,} returns")
     return np.array([mu / 100, omega / 1e4, alpha, gamma, beta])
 
 
