@@ -115,7 +115,8 @@ def _summarise(
     mean = groups.mean(numeric_only=True)
     mean["theil_u"] = np.sqrt(_over_walk(mean["squared"]))
     mean["crps_vs_rw"] = _over_walk(mean["crps"])
-    mean["majority_rate"] = np.maximum(mean["up"], 1 - mean["up"])
+    # The hit rate of always saying the better one of the two directions.
+    mean["majority_rate"] = mean[["up", "down"]].max(axis=1)
     mean.insert(0, "n", groups.size())
     single = mean.drop(index=ENSEMBLE, level="seed")
     spread = single.groupby(keys, sort=False)[["theil_u", "crps_vs_rw"]].std()
