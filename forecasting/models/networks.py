@@ -65,9 +65,23 @@ class Network(NamedTuple):
     ) -> list[np.ndarray]:
         """Train from a seed; return the weights that validated best.
 
-        ``rows (n, features)``, ``targets (n, k)``: arrays or tensors;
-        ``training`` and ``validation``: the rows at which windows end;
-        ``callbacks``: Keras's, to watch the epochs.
+        Parameters
+        ----------
+        rows
+            What the network reads, ``(n, features)``, scaled.
+        targets
+            What it is to put out, ``(n, outputs)``.
+        training, validation
+            Rows at which windows end, ``(k,)``: each from ``lookback − 1``.
+        seed
+            Of the weights and of the order of the windows.
+        callbacks
+            Keras's, to watch the epochs.
+
+        Returns
+        -------
+        list
+            Arrays of weights, as ``run`` takes them.
         """
         settings = self.settings
         watching = [
