@@ -96,7 +96,8 @@ def judge(
             covered.setdefault(model, set()).add((ticker, fold))
     every = covered["RandomWalk"]
     partial = {m: rows for m, rows in covered.items() if rows != every}
-    scores, summaries, pools = [], [], {}
+    scores, summaries = [], []
+    pools: dict[str | None, tuple] = {}
     for ticker, prices, mine in forecasts:
         table = losses(prices, splits, mine, settings)
         scores.append(_score(ticker, table))
@@ -110,8 +111,8 @@ def judge(
         summaries.append(_joined(found))
     found = [_summarise(POOLED, _mean(*pools[c]), c) for c in pools]
     summaries.insert(0, _joined(found))
-    scores = pd.concat(scores, ignore_index=True)
-    return Verdict(scores, _compare(summaries, [*partial]))
+    table = pd.concat(scores, ignore_index=True)
+    return Verdict(table, _compare(summaries, [*partial]))
 
 
 def _common(
@@ -132,8 +133,7 @@ def _common(
 
 
 def _add(
-    so_far: tuple[pd.DataFrame, pd.DataFrame, np.ndarray] | None,
-    table: pd.DataFrame,
+    so_far: tuple | None, table: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     """One ticker's losses added to the total, their number, the models."""
     models = table["model"].unique()

@@ -394,8 +394,9 @@ def attempt(
 
 def reason(error: Exception) -> str:
     """An error in one line, with its kind unless it is one that explains."""
-    kind = "" if type(error) in (PriceError, ValueError) else type(error)
-    return brief(f"{kind and f'{kind.__name__}: '}{error}", 200)
+    plain = type(error) in (PriceError, ValueError)
+    kind = "" if plain else f"{type(error).__name__}: "
+    return brief(f"{kind}{error}", 200)
 
 
 def predict(
