@@ -3,12 +3,11 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 
+from forecasting.console import say
 from forecasting.evaluation.verdict import POOLED, Verdict
 from forecasting.evaluation.walk_forward import walk_forward
 from forecasting.market.prices import DATA, PriceError, load_directory
@@ -79,16 +78,15 @@ def main(argv: list[str] | None = None) -> int:
         if out.suffix != ".csv":  # a figure and a folder are named after it
             raise PriceError(f"{out}: --out must end in .csv")
         histories = load_directory(arguments.data, arguments.tickers)
-        with workers(arguments.dask) as cluster:
-            verdict = walk_forward(
-                {name: make_model(name) for name in arguments.models},
-                histories,
-                arguments.folds,
-                range(arguments.seeds),
-                jobs=arguments.jobs,
-                parts=out.with_suffix(".parts"),
-                cluster=cluster,
-            )
+        verdict = walk_forward(
+            {name: make_model(name) for name in arguments.models},
+            histories,
+            arguments.folds,
+            range(arguments.seeds),
+            jobs=arguments.jobs,
+            parts=out.with_suffix(".parts"),
+            dask=arguments.dask,
+        )
         write(verdict, out)
     except (PriceError, OSError) as error:
         print(error, file=sys.stderr)
@@ -98,38 +96,23 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     print(brief(verdict.summary))
     print(f"\n{len(verdict.scores)} rows in {out}")
+    if verdict.failed:
+        count = f"{len(verdict.failed)} folds of a ticker failed"
+        say(f"{count}, as said above; the same command tries them again")
+        return 1
     return 0
 
 
 def write(verdict: Verdict, out: Path) -> None:
-    """Leave scores, summary and figure; remove the finished fits."""
+    """Leave scores, summary and figure; with none failed, no kept fits."""
     for table, path in [
         (verdict.scores, out),
         (verdict.summary, out.with_name(f"{out.stem}-summary.csv")),
     ]:
         table.to_csv(path, index=False, float_format="%.6g")
     plots.verdict(verdict.summary).savefig(out.with_suffix(".png"))
-    shutil.rmtree(out.with_suffix(".parts"))
-
-
-@contextmanager
-def workers(
-    address: str | None, patience: float = 10
-) -> Iterator[Callable | None]:
-    """What carries out the fits on a Dask cluster; None: they stay here.
-
-    Raises OSError, in one line, where no such cluster answers within
-    ``patience`` seconds, or where it computes with something else.
-    """
-    if address is None:
-        yield None
-        return
-    try:
-        from forecasting.cluster import connect
-    except ImportError as error:
-        raise OSError('--dask needs: pip install -e ".[cluster]"') from error
-    with connect(address, patience) as cluster:
-        yield cluster
+    if not verdict.failed:
+        shutil.rmtree(out.with_suffix(".parts"))
 
 
 def brief(summary: pd.DataFrame) -> str:

@@ -40,8 +40,23 @@ class Learning(NamedTuple):
 def make_windows(rows: np.ndarray, lookback: int) -> np.ndarray:
     """Sliding windows over a series, as a read-only view: nothing is copied.
 
-    ``(n, d)`` → ``(n − lookback + 1, lookback, d)``; window k holds rows
-    k … k + lookback − 1, so it may be used from its last row on.
+    Parameters
+    ----------
+    rows
+        The series, ``(n, d)``, in order of time.
+    lookback
+        Rows of a window.
+
+    Returns
+    -------
+    np.ndarray
+        ``(n − lookback + 1, lookback, d)``; window k holds rows
+        k … k + lookback − 1, so it may be used from its last row on.
+
+    Raises
+    ------
+    PriceError
+        Where there are fewer rows than one window needs.
     """
     if len(rows) < lookback:
         raise PriceError(f"{len(rows)} rows, but a window needs {lookback}")
@@ -52,7 +67,17 @@ def make_windows(rows: np.ndarray, lookback: int) -> np.ndarray:
 def make_targets(log_close: np.ndarray, horizons: int) -> np.ndarray:
     """Cumulative log returns over the next 1 … ``horizons`` sessions.
 
-    ``(n,)`` → ``(n, horizons)``; NaN where the future is not yet known.
+    Parameters
+    ----------
+    log_close
+        Natural logarithms of the closes, ``(n,)``.
+    horizons
+        The furthest session ahead.
+
+    Returns
+    -------
+    np.ndarray
+        ``(n, horizons)``; NaN where the future is not yet known.
     """
     ahead = np.full((len(log_close), horizons), np.nan)
     for h in range(1, horizons + 1):
@@ -100,7 +125,33 @@ def walk_forward_dates(
     """Cut the last ``folds`` blocks of 252 dates into test folds.
 
     The training part of each fold is all that comes before its block and
-    the embargo: an expanding window, oldest fold first.
+    the embargo: an expanding window, its last 15 % for validation. With *
+    for the rows to train on, v to validate on, x to test on, and - for the
+    embargoes::
+
+        fold 0   |**********-vv-xxxx            |
+        fold 1   |*************-vvv-xxxx        |
+        fold 2   |****************-vvvv-xxxx    |
+        fold 3   |********************-vvvv-xxxx|
+
+    Parameters
+    ----------
+    calendar
+        The dates to cut, ascending.
+    folds
+        How many test folds.
+    settings
+        Lengths of the blocks, the embargoes and the validation.
+
+    Returns
+    -------
+    list
+        The ``Dates`` of each fold, the oldest first.
+
+    Raises
+    ------
+    PriceError
+        Where too few dates come before the first fold.
     """
     splits = []
     for k in range(folds, 0, -1):
@@ -191,8 +242,25 @@ def fold_dates(
 ) -> list[Dates]:
     """Boundaries of the test folds, the same dates for every ticker.
 
-    Raises PriceError where the joint calendar is too short for the folds,
-    or where a ticker can take part in none of them.
+    Parameters
+    ----------
+    histories
+        ``{ticker: prices}``; ``joint_calendar`` is what is cut.
+    folds
+        How many test folds.
+    settings
+        Lengths of the blocks, the embargoes and the validation.
+
+    Returns
+    -------
+    list
+        The ``Dates`` of each fold, the oldest first.
+
+    Raises
+    ------
+    PriceError
+        Where the joint calendar is too short for the folds, or where a
+        ticker can take part in none of them.
     """
     calendar = joint_calendar(histories)
     needed = rows_needed(folds, settings)

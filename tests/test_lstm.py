@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +54,18 @@ def test_a_seed_always_trains_the_same_network(model):
     first = digest(model.predict(HISTORY, ORIGINS))
     assert digest(forecast(seed=4)) != first
     assert digest(forecast(seed=3)) == first
+
+
+def test_training_leaves_the_generators_of_the_caller_alone():
+    """Python's and NumPy's; a network not yet compiled draws weights twice."""
+    draws, rows = [], np.random.default_rng(0).normal(size=(100, 2))
+    network = Network(replace(BRIEF, lookback=3, units=2), 2, 2, False)
+    for train in (lambda *_: None, network.train):
+        random.seed(1)
+        np.random.seed(1)
+        train(rows, rows, np.arange(4, 60), np.arange(60, 100), 0)
+        draws.append((random.random(), np.random.random()))
+    assert draws[0] == draws[1]
 
 
 def test_another_process_trains_the_same_network(model):

@@ -97,7 +97,7 @@ SHORT = {"S": simulate.garch_walk(700, seed=1)}
 )
 def test_what_is_no_forecast_is_refused_in_one_line(answer, found):
     with pytest.raises(
-        ValueError, match=r"^mine: .*; S needs .*\(251, 20\)$"
+        ValueError, match=r"^mine: .*; S needs .*\(251, 20\); S, fold 0"
     ) as refused:
         walk_forward({"mine": Says(answer)}, SHORT, 1)
     assert found in str(refused.value)

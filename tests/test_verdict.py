@@ -294,6 +294,34 @@ def test_the_pooled_hit_rate_is_of_tickers_with_a_direction():
     np.testing.assert_allclose(rates[POOLED], rates["LATE"])
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_close_that_does_not_move_has_no_direction(seed):
+    """The commoner direction has the better hit rate of always saying one."""
+    history = simulate.random_walk(800, seed)
+    rests = 1 + np.flatnonzero(np.random.default_rng(seed).random(799) < 0.4)
+    history.iloc[rests, :4] = np.nan
+    history = history.ffill()
+    moves = np.sign(history["Close"].diff().iloc[-STUDY.block :])
+
+    class Always(Wide):
+        def __init__(self, loc):
+            self.loc = loc
+
+        def predict(self, history, origins):
+            said = super().predict(history, origins)
+            return dataclasses.replace(said, loc=said.loc + self.loc)
+
+    models = {"up": Always(0.001), "down": Always(-0.001)}
+    summary = walk_forward(models, {"S": history}, 1).summary
+    ones = summary[summary["horizon"] == 1].set_index(["model", "ticker"])
+    for ticker in ("S", POOLED):
+        hits = ones["hit_rate"].xs(ticker, level="ticker")
+        assert hits["up"] == pytest.approx((moves.iloc[1:] > 0).mean())
+        assert hits["down"] == pytest.approx((moves.iloc[1:] < 0).mean())
+        commoner = ones["majority_rate"].xs(ticker, level="ticker")
+        np.testing.assert_allclose(commoner, hits.max())
+
+
 def test_the_confidence_sets_are_those_of_the_pooled_days(verdict, daily):
     summary = verdict.summary.set_index(["ticker", "horizon", "model"])
     summary = summary.sort_index()

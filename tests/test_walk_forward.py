@@ -1,29 +1,32 @@
-"""The walk forward: its dates, and runs that are killed, or spread."""
+"""The walk forward: its dates, and runs that fail, are killed, or spread."""
 
 import os
-import pickle
+import re
 import shutil
-import socket
-import socketserver
 import subprocess
 import sys
-import threading
 import time
 import uuid
-from contextlib import ExitStack, contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
+import joblib
+import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import simulate
-from distributed import Client
+from distributed import LocalCluster
 
-from forecasting.__main__ import main, workers
+from forecasting.__main__ import main
+from forecasting.evaluation.verdict import POOLED
 from forecasting.evaluation.walk_forward import walk_forward
-from forecasting.market.prices import to_csv
+from forecasting.market.prices import PriceError, to_csv
 from forecasting.models.baselines import EWMA, Drift
 from forecasting.models.registry import BASELINES
 from forecasting.models.regressions import Linear
+from forecasting.parallel import on_cluster
 from forecasting.settings import STUDY, Settings
 from forecasting.windows import fold_dates, fold_origins
 
@@ -49,8 +52,8 @@ class Waiting(Drift):
 
 
 def fitting(folder):
-    """The process of every fit begun, one entry a fit."""
-    return [int(mark.name.partition("-")[0]) for mark in folder.glob("*.fit")]
+    """The processes in which a fit was begun."""
+    return {int(mark.name.partition("-")[0]) for mark in folder.glob("*.fit")}
 
 
 def until(condition):
@@ -63,12 +66,12 @@ def until(condition):
 
 
 @contextmanager
-def started(*command, path=(), **options):
+def started(*command, path=(), cwd=None):
     """A Python process that is gone when the block ends."""
     path = os.pathsep.join([*path, str(Path(__file__).parent), *sys.path])
     environment = os.environ | {"PYTHONPATH": path}
     process = subprocess.Popen(
-        [sys.executable, *command], env=environment, **options
+        [sys.executable, *command], env=environment, cwd=cwd
     )
     try:
         yield process
@@ -77,9 +80,9 @@ def started(*command, path=(), **options):
         process.wait()
 
 
-def walked(models, histories, parts=None, cluster=None):
+def walked(models, histories, parts=None, dask=None):
     """The verdict on the last year."""
-    more = {"parts": parts, "cluster": cluster}
+    more = {"parts": parts, "dask": dask}
     return walk_forward(models, histories, 1, [0], TOMORROW, **more)
 
 
@@ -151,24 +154,160 @@ def test_a_killed_run_continues_where_it_was(tmp_path):
     same(continued, walk(uninterrupted))
 
 
-def test_a_killed_command_continues(tmp_path):
-    data, killed = tmp_path / "data", tmp_path / "killed.csv"
-    data.mkdir()
+def command(folder, *models):
+    """The options of a verdict on a folder's CSVs, up to its file."""
+    folder.mkdir()
     for name, history in PAIR.items():
-        (data / f"{name}.csv").write_bytes(to_csv(history).encode())
-    command = ["--models", "GARCH", "--folds", "1", "--jobs", "1"]
-    command += ["--data", str(data), "--out"]
+        (folder / f"{name}.csv").write_bytes(to_csv(history).encode())
+    options = ["--folds", "1", "--jobs", "1", "--data", str(folder)]
+    return [*options, "--models", *models, "--out"]
+
+
+def test_a_killed_command_continues(tmp_path):
+    killed, whole = tmp_path / "killed.csv", tmp_path / "whole.csv"
+    options = command(tmp_path / "data", "GARCH")
     parts = killed.with_suffix(".parts")
-    with started("-m", "forecasting", *command, str(killed)):
+    with started("-m", "forecasting", *options, str(killed)):
         until(lambda: killed.exists() or list(parts.glob("*")))
-    for file in (killed, tmp_path / "whole.csv"):
-        assert main([*command, str(file)]) == 0
+    for file in (killed, whole):
+        assert main([*options, str(file)]) == 0
     for end in (".csv", "-summary.csv"):
-        continued, whole = (
-            tmp_path / f"{n}{end}" for n in ("killed", "whole")
-        )
-        assert continued.read_bytes() == whole.read_bytes()
+        continued, once = (f.with_name(f.stem + end) for f in (killed, whole))
+        assert continued.read_bytes() == once.read_bytes()
     assert not parts.exists()
+
+
+class Fails(Drift):
+    """A model that cannot be fitted to some tickers."""
+
+    def __init__(self, settings, *tickers):
+        super().__init__(settings)
+        self.tickers = tickers
+
+    def fit(self, histories):
+        if {*histories} & {*self.tickers}:
+            raise np.linalg.LinAlgError("Singular\nmatrix")
+        return super().fit(histories)
+
+
+def rows(table, model, **where):
+    """A model's rows of a summary, but for its name and its rivals."""
+    chosen = table[table["model"] == model]
+    for column, value in where.items():
+        chosen = chosen[chosen[column] == value]
+    rivals = chosen.filter(regex="against|holm|mcs|crps$|p_qlike|dm_qlike")
+    kept = chosen.drop(columns=["model", *rivals.columns])
+    return kept.assign(crps=chosen["crps"]).reset_index(drop=True)
+
+
+def test_a_fit_that_fails_costs_its_model_that_ticker_only(capsys):
+    """It is compared on the rest; no other model's row is changed by it."""
+    models = {"EWMA": EWMA(TOMORROW), "Linear": Linear(TOMORROW)}
+    fails = {"Fails": Fails(TOMORROW, "B"), "Never": Fails(TOMORROW, *FOUR)}
+    found, without = walked(models | fails, FOUR), walked(models, FOUR)
+    reason = "LinAlgError: Singular matrix"
+    lost = {("Never", ticker, 0): reason for ticker in FOUR}
+    assert found.failed == lost | {("Fails", "B", 0): reason}
+    lines = capsys.readouterr().err
+    assert f"Fails, B, fold 0: {reason}; left out\n" in lines
+    assert "Never: left out, as it failed at every ticker and fold" in lines
+
+    for table, theirs in zip(found[:2], without[:2], strict=True):
+        others = table[table["model"] != "Fails"].reset_index(drop=True)
+        pd.testing.assert_frame_equal(others, theirs, check_exact=True)
+    rest = {ticker: FOUR[ticker] for ticker in "ACD"}
+    alike = walked(models | {"Drift": Drift(TOMORROW)}, rest).summary
+    pd.testing.assert_frame_equal(
+        rows(found.summary, "Fails"), rows(alike, "Drift"), check_exact=True
+    )
+
+
+def test_a_model_that_lacks_a_year_is_compared_on_the_others():
+    """Also where the year is that of a single ticker."""
+
+    class Late(Drift):
+        def fit(self, histories):
+            if len(*histories.values()) < 900:
+                raise ValueError("too early")
+            return super().fit(histories)
+
+    history = {"S": simulate.garch_walk(1200, seed=1)}
+    late = walk_forward({"Late": Late(TOMORROW)}, history, 2, [0], TOMORROW)
+    drift = walked({"Drift": Drift(TOMORROW)}, history)
+    for ticker in ("S", POOLED):
+        ours, theirs = (
+            rows(table.summary, name, ticker=ticker)
+            for table, name in [(late, "Late"), (drift, "Drift")]
+        )
+        pd.testing.assert_frame_equal(ours, theirs)
+
+
+def test_where_one_seed_fails_no_other_stands_for_the_model():
+    class Unlucky(Fails):
+        seed = 0
+
+        def fit(self, histories):
+            self.tickers = "B" * (self.seed == 1)
+            return super().fit(histories)
+
+    models = {"Unlucky": Unlucky(TOMORROW)}
+    found = walk_forward(models, PAIR, 1, [0, 1, 2], TOMORROW)
+    mine = found.scores[found.scores["model"] == "Unlucky"]
+    assert set(mine["ticker"]) == {"A"} and len(mine) == 4
+
+
+def test_a_command_says_what_failed_and_writes_the_rest(
+    tmp_path, monkeypatch, capsys
+):
+    fails = {"Mine": lambda settings: Fails(settings, "B")}
+    monkeypatch.setitem(BASELINES, *fails.popitem())
+    options, out = command(tmp_path / "data", "Mine"), tmp_path / "mine.csv"
+    assert main([*options, str(out)]) == 1
+    assert "Mine, B, fold 0: LinAlgError" in capsys.readouterr().err
+    table = pd.read_csv(out).groupby("model")["ticker"].unique()
+    assert {m: [*t] for m, t in table.items()} == {
+        "RandomWalk": ["A", "B"],
+        "Mine": ["A"],
+    }
+    assert out.with_suffix(".png").exists()
+    assert len(list(out.with_suffix(".parts").iterdir())) == 3
+
+
+@pytest.mark.parametrize("name", ["RandomWalk", "mine"])
+def test_without_anything_to_compare_there_is_no_verdict(name):
+    ticker, fails = ("B", "B") if name == "RandomWalk" else ("A", "AB")
+    reason = f"{name}: LinAlgError: Singular matrix; {ticker}, fold 0"
+    with pytest.raises(PriceError, match=f"^{reason}") as error:
+        walked({name: Fails(TOMORROW, *fails)}, PAIR)
+    assert "raise np.linalg.LinAlgError" in error.value.__notes__[0]
+
+
+class Trap:
+    """Code that runs where it is unpickled."""
+
+    def __reduce__(self):
+        return os._exit, (7,)
+
+
+def test_a_damaged_part_is_fitted_anew(tmp_path, capsys):
+    """And nothing in it is run, whatever it is."""
+    fresh = walked({}, FOUR, tmp_path)
+    parts = sorted(tmp_path.iterdir())
+    whole = parts[0].read_bytes()
+    for part, kept in zip(parts, [whole[:-70], b"", b"?" * 99], strict=False):
+        part.write_bytes(kept)
+    joblib.dump({"A": Trap()}, parts[3])
+    same(walked({}, FOUR, tmp_path), fresh)
+    lines = re.findall(r".*anew$", capsys.readouterr().err, re.MULTILINE)
+    named = sorted(line.split(": ")[0] for line in lines)
+    assert named == [*map(str, parts)]
+    np.savez(parts[0], loc=np.zeros((1, 1)))  # as whole, but not ours
+    object_array = np.array([Trap()], dtype=object)
+    np.savez(parts[1], **{"loc A": object_array, "loc B": object_array})
+    same(walked({}, FOUR, tmp_path), fresh)
+    assert capsys.readouterr().err.count("anew\n") == 2
+    same(walked({}, FOUR, tmp_path), fresh)
+    assert "anew" not in capsys.readouterr().err
 
 
 class Killed(Drift):
@@ -189,8 +328,7 @@ def test_what_cannot_be_written_is_one_line(tmp_path, capsys):
     """And the fits are not lost by it."""
     out = tmp_path / "mine.csv"
     (tmp_path / "mine-summary.csv").mkdir()
-    command = ["--models", "EWMA", "--folds", "1", "--jobs", "1"]
-    assert main([*command, "--out", str(out)]) == 1
+    assert main([*command(tmp_path / "data", "EWMA"), str(out)]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "mine-summary.csv" in line
     assert list(out.with_suffix(".parts").iterdir())
@@ -204,176 +342,73 @@ def test_other_data_do_not_reuse_finished_fits(tmp_path):
     assert len(finished(tmp_path)) == 2
 
 
-@contextmanager
-def cluster(folder):
-    """A scheduler on loopback, → its client and what starts a worker."""
-    file = folder / "scheduler.json"
-    where = ["--scheduler-file", str(file), "--no-dashboard"]
-    with ExitStack() as stack, (folder / "log").open("w") as log:
-        quiet = {"stdout": log, "stderr": log, "cwd": folder}
-
-        def start(command, *options, path=()):
-            module = f"distributed.cli.dask_{command}"
-            command = ["-m", module, *options, *where]
-            return stack.enter_context(started(*command, path=path, **quiet))
-
-        def join(threads=1, path=()):
-            options = ["--no-nanny", "--local-directory", str(folder)]
-            options += ["--nthreads", str(threads)]
-            return start("worker", *options, path=path)
-
-        start("scheduler", "--host", "127.0.0.1", "--port", "0")
-        until(file.exists)
-        with Client(scheduler_file=str(file)) as client:
-            yield client, join
+@pytest.fixture
+def cluster():
+    """A scheduler and two workers, each of which is started again."""
+    with LocalCluster(2, threads_per_worker=1, dashboard_address=None) as two:
+        yield two
 
 
-@contextmanager
-def remotely(client, models, histories):
-    """A verdict in the making on a cluster, → where it will be found."""
-    found = []
-
-    def run():
-        with workers(client.scheduler.address) as cluster:
-            found.append(walked(models, histories, cluster=cluster))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    yield found
-    thread.join(PATIENCE)
-
-
-def pids(client):
-    return set(client.run(os.getpid).values())
-
-
-def test_workers_come_and_go_and_the_verdict_is_that_of_one_machine(tmp_path):
-    """All are killed in a fit, and others come; bit for bit the same."""
+def test_workers_are_killed_and_the_verdict_is_that_of_one_machine(
+    cluster, tmp_path
+):
+    """All of them in a fit; others take their place. Bit for bit the same."""
     models = {"Waiting": Waiting(tmp_path), "Linear": Linear(TOMORROW)}
-    with cluster(tmp_path) as (client, join):
-        first = [join(), join()]
-        client.wait_for_workers(2, timeout=PATIENCE)
-        with remotely(client, models, FOUR) as found:
-            until(lambda: pids(client) <= set(fitting(tmp_path)))
-            for process in first:
-                process.kill()
-            until(lambda: not client.nthreads())
-            join(), join()
-            until(lambda: pids(client) & set(fitting(tmp_path)))
+    address = cluster.scheduler_address
+    with ThreadPoolExecutor() as pool:
+        remote = pool.submit(walked, models, FOUR, dask=address)
+        try:
+            first = until(lambda: len(f := fitting(tmp_path)) == 2 and f)
+            for worker in first:
+                psutil.Process(worker).kill()
+            until(lambda: fitting(tmp_path) - first)
+        finally:
             (tmp_path / "go").touch()
-        late = pids(client)
-    assert late & set(fitting(tmp_path))
-    (remote,) = found
-    same(remote, walked(models, FOUR))
+        same(remote.result(), walked(models, FOUR))
 
 
-@contextmanager
-def metered(address):
-    """Another address of a server, and a list of all that is sent to it."""
-    host, _, port = address.removeprefix("tcp://").partition(":")
-    sizes = []
-
-    class Forward(socketserver.BaseRequestHandler):
-        def handle(self):
-            with socket.create_connection((host, int(port))) as server:
-                back = threading.Thread(
-                    target=self.pump, args=[server, self.request]
-                )
-                back.start()
-                self.pump(self.request, server, sizes)
-                back.join()
-
-        def pump(self, source, target, count=None):
-            with suppress(OSError):
-                while data := source.recv(1 << 16):
-                    target.sendall(data)
-                    if count is not None:
-                        count.append(len(data))
-            with suppress(OSError):
-                target.shutdown(socket.SHUT_WR)
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Forward) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"tcp://127.0.0.1:{server.server_address[1]}", sizes
-        server.shutdown()
+def spread(model, address):
+    """What ends a verdict on a cluster, in its one line."""
+    with pytest.raises(OSError, match="the same command continues") as error:
+        walked({"mine": model}, PAIR, dask=address)
+    (line,) = str(error.value).splitlines()
+    assert line.startswith(f"--dask {address}: ")
+    return line
 
 
-def handed_on(dask_worker):
-    """Bytes that a worker sent to others."""
-    return dask_worker.transfer_outgoing_bytes_total
+def test_what_ends_a_run_on_a_cluster_is_one_line(cluster, tmp_path):
+    """A fit that kills every worker; one that differs; a lost scheduler."""
+    address = cluster.scheduler_address
+    assert "4 different workers" in spread(Killed(TOMORROW), address)
 
-
-def test_a_history_is_sent_once_and_not_with_every_fit(tmp_path):
-    models = {f"EWMA {k}": EWMA(TOMORROW) for k in range(20)}
-    size = sum(len(pickle.dumps(history)) for history in PAIR.values())
-    with cluster(tmp_path) as (client, join):
-        join(), join()
-        client.wait_for_workers(2, timeout=PATIENCE)
-        with (
-            metered(client.scheduler.address) as (address, sizes),
-            workers(address) as remote,
-        ):
-            walked(models, PAIR, cluster=remote)
-        between = client.run(handed_on).values()
-    assert size < sum(sizes) < 3 * size  # 21 times each, with every fit
-    assert sum(between) < 8 * size  # the forecasts come back, too
-
-
-def altered(folder):
-    """Where a copy of this package is whose code differs."""
-    shutil.copytree(ROOT / "forecasting", folder / "forecasting")
-    with (folder / "forecasting" / "losses.py").open("a") as file:
+    other = tmp_path / "other"
+    shutil.copytree(ROOT / "forecasting", other / "forecasting")
+    with (other / "forecasting" / "files.py").open("a") as file:
         file.write("# not what it was\n")
-    return [str(folder)]
+    cluster.scale(0)
+    until(lambda: not cluster.scheduler_info["workers"])
+    options = [address, "--no-nanny", "--local-directory", str(tmp_path)]
+    module = "distributed.cli.dask_worker"
+    with started("-m", module, *options, path=[str(other)], cwd=other):
+        line = spread(EWMA(TOMORROW), address)
+    assert " has forecasting/*.py " in line
 
-
-def test_a_worker_that_differs_gets_no_fit(tmp_path, capsys):
-    """At the start the run is refused; who joins later is sent away."""
-    other = altered(tmp_path / "other")
-    with cluster(tmp_path) as (client, join):
-        good = join()
-        client.wait_for_workers(1, timeout=PATIENCE)
-        models = {"Waiting": Waiting(tmp_path)}
-        with remotely(client, models, FOUR) as found:
-            until(lambda: fitting(tmp_path) == [good.pid])
-            late = [join(threads=2), join(path=other)]
-            until(lambda: all(p.poll() is not None for p in late))
-            (tmp_path / "go").touch()
-        assert set(fitting(tmp_path)) == {good.pid}
-        assert len(found) == 1
-        lines = capsys.readouterr().err.splitlines()
-        lines = [line for line in lines if line.endswith("; sent away")]
-        assert sorted("2 threads" in line for line in lines) == [False, True]
-        assert sum(" has forecasting/*.py " in line for line in lines) == 1
-
-        good.kill()
-        data = ["--data", str(ROOT / "data" / "snapshot")]
-        for options, word in [
-            ({"threads": 3}, "3 threads"),
-            ({"path": other}, "*.py"),
-        ]:
-            until(lambda: not client.nthreads())
-            process = join(**options)
-            client.wait_for_workers(1, timeout=PATIENCE)
-            out = tmp_path / "verdict.csv"
-            address = client.scheduler.address
-            assert main([*data, "--dask", address, "--out", str(out)]) == 1
-            (line,) = capsys.readouterr().err.splitlines()
-            assert line.startswith(f"--dask {address}: tcp://")
-            assert word in line
-            assert process.poll() is None  # it may serve somebody else
-            process.kill()
+    cluster.scale(2)
+    with ThreadPoolExecutor() as pool:
+        line = pool.submit(spread, Waiting(tmp_path), address)
+        until(lambda: fitting(tmp_path))
+        cluster.close()
+        assert "scheduler-connection-lost" in line.result()
 
 
 def test_an_absent_cluster_is_named_in_one_line(tmp_path, capsys):
     nobody = "tcp://127.0.0.1:1"
     with pytest.raises(OSError, match=f"--dask {nobody}: "):
-        workers(nobody, patience=1).__enter__()
-    out = tmp_path / "verdict.csv"
-    assert main(["--dask", "ftp://nowhere", "--out", str(out)]) == 1
-    (line,) = capsys.readouterr().err.splitlines()
+        next(on_cluster(print, [], nobody, patience=1))
+    options = [*command(tmp_path / "data", "EWMA"), str(tmp_path / "v.csv")]
+    assert main([*options, "--dask", "ftp://nowhere"]) == 1
+    *_, line = capsys.readouterr().err.splitlines()
     assert line.startswith("--dask ftp://nowhere: ")
-    assert not list(tmp_path.iterdir())
 
 
 def test_the_order_and_number_of_tickers_change_no_baseline():

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.model_selection import TimeSeriesSplit
 
 from forecasting.settings import STUDY
 from forecasting.windows import (
@@ -98,31 +99,29 @@ def test_validation_is_the_last_share_after_an_embargo(days):
 
 
 @given(st.integers(1, 6), st.integers(0, 800))
-def test_folds_are_the_last_years_behind_an_embargo(folds, spare):
-    """Every date of the calendar is sorted by hand into its part."""
+def test_folds_are_those_of_scikit_learn(folds, spare):
+    """Whose training part is cut in two here, by an embargo as long."""
     dates = calendar(rows_needed(folds) + spare)
-    splits = walk_forward_dates(dates, folds)
-    assert len(splits) == folds
-    tested = []
-    for split in splits:
-        parts = {"train": [], "gap": [], "valid": [], "embargo": []}
-        for date in dates:
-            if date <= split.train_end:
-                parts["train"].append(date)
-            elif date < split.valid_start:
-                parts["gap"].append(date)
-            elif date <= split.fit_end:
-                parts["valid"].append(date)
-            elif date < split.test_start:
-                parts["embargo"].append(date)
-            elif date <= split.test_end:
-                tested.append(date)
-        assert len(parts["gap"]) == len(parts["embargo"]) == STUDY.horizons
-        fitted = sum(map(len, parts.values())) - STUDY.horizons
-        assert fitted >= STUDY.min_train
-        valid = len(parts["valid"])
-        assert valid - 1 < STUDY.validation * fitted <= valid
-    assert tested == dates[-folds * STUDY.block :].tolist()
+    # Two folds are its least, so it gets one more in front.
+    splitter = TimeSeriesSplit(
+        folds + 1, test_size=STUDY.block, gap=STUDY.horizons
+    )
+    theirs = [*splitter.split(dates)][1:]
+    ours = walk_forward_dates(dates, folds)
+    for split, (fit, test) in zip(ours, theirs, strict=True):
+        assert split.fit_end == dates[fit[-1]]
+        assert (split.test_start, split.test_end) == (*dates[test[[0, -1]]],)
+        assert len(fit) >= STUDY.min_train
+        train, gap, valid = (
+            ((dates > first) & (dates < last)).sum()
+            for first, last in [
+                (dates[0] - dates.freq, split.train_end + dates.freq),
+                (split.train_end, split.valid_start),
+                (split.valid_start - dates.freq, split.fit_end + dates.freq),
+            ]
+        )
+        assert gap == STUDY.horizons and train + gap + valid == len(fit)
+        assert valid - 1 < STUDY.validation * len(fit) <= valid
 
 
 def test_one_row_fewer_is_too_few_to_train_on():

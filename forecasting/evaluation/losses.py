@@ -28,9 +28,11 @@ def losses(
     errors of the close are in currency, ``relative`` is the squared error in
     units of the origin's close, ``scaled`` the absolute error over
     persistence's mean error on the training rows (Hyndman & Koehler 2006),
-    ``crps``, ``quantile_1`` and ``quantile_5`` in log return. ``cover_…``
-    and ``var_…`` say whether the return fell into the central interval, or
-    below the value at risk of that many percent.
+    ``crps``, ``quantile_1`` and ``quantile_5`` in log return. ``up`` and
+    ``down``: where the close went; one that did not move is neither, so
+    whatever direction was said, it is no ``hit``. ``cover_…`` and ``var_…``
+    say whether the return fell into the central interval, or below the value
+    at risk of that many percent.
     """
     close, horizons = prices["Close"].to_numpy(), np.array(settings.reported)
     observed, variance = (
@@ -79,6 +81,7 @@ def _costs(
         "crps": forecast.crps(observed),
         "log_score": forecast.log_score(observed),
         "up": change > 0,
+        "down": change < 0,
         # "As today" is no forecast of the direction.
         "hit": np.where(predicted == 0, np.nan, predicted * change > 0),
     }

@@ -13,12 +13,25 @@ def diebold_mariano(
 ) -> tuple[float, float]:
     """Do two forecasts cost the same? Statistic and two-sided p-value.
 
-    Diebold & Mariano (1995) on two loss series of the same dates, with the
-    small-sample correction of Harvey, Leybourne & Newbold (1997, eq. 9).
-    Negative: ``loss`` is the lower. Equal series give (0, 1); series whose
-    difference never varies, too short for the horizon, or with an infinite
-    loss, (NaN, 1).
+    Diebold & Mariano (1995) with the small-sample correction of Harvey,
+    Leybourne & Newbold (1997, eq. 9).
 
+    Parameters
+    ----------
+    loss, rival
+        Losses ``(n,)`` of the same dates, in order of time.
+    horizon
+        Sessions ahead.
+
+    Returns
+    -------
+    tuple
+        The statistic, negative where ``loss`` is the lower, and p. Equal
+        series give (0, 1); series whose difference never varies, too short
+        for the horizon, or with an infinite loss, (NaN, 1).
+
+    Notes
+    -----
     The variance gives the first ``horizon`` − 1 autocovariances full weight,
     as overlapping forecasts demand. (statsmodels' test weights them down:
     measured on differences without skill, its 5 % are 12 % at 20 steps.)

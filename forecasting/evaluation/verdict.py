@@ -38,15 +38,20 @@ COMPARED = {"crps": "crps", "qlike": "qlike", "point": "squared"}
 AGAINST = {"crps": "against", "qlike": "against_qlike"}
 
 
+# Why a model has no forecasts, by its name, ticker and fold.
+Failures = dict[tuple[str, str, int], str]
+
+
 class Verdict(NamedTuple):
     """``scores``: a row per ticker, model, fold, seed and horizon.
 
     ``summary``: a row per ticker (and pooled), model and horizon, over all
-    folds, with the tests of significance.
+    folds, with the tests of significance. ``failed``: what they lack.
     """
 
     scores: pd.DataFrame
     summary: pd.DataFrame
+    failed: Failures = {}
 
 
 def judge(
@@ -57,32 +62,109 @@ def judge(
 ) -> Verdict:
     """Score every model on every ticker, RandomWalk among them.
 
-    ``forecasts``: of one ticker after the other, with its history, for the
-    reported horizons only. A ticker's losses are dropped once they are added
-    up, so their memory does not grow with tickers × origins. Rows of ticker
-    "pooled" average the losses over tickers date by date, on the dates of
-    ``calendar``; their Theil's U compares errors relative to each origin's
-    close.
+    A ticker's losses are dropped once they are added up, so their memory does
+    not grow with tickers × origins. Rows of ticker "pooled" average the
+    losses over tickers date by date, on the dates of ``calendar``; their
+    Theil's U compares errors relative to each origin's close.
+
+    A model that lacks a ticker or a fold is compared with the complete ones
+    on the rows that it has. It changes no other model's row, and is nobody's
+    rival.
+
+    Parameters
+    ----------
+    forecasts
+        Of each ticker: its name, its history and its forecasts, for the
+        reported horizons only.
+    splits
+        The test folds, as ``walk_forward_dates`` cuts them.
+    calendar
+        The dates of the pooled rows, as ``joint_calendar`` has them.
+    settings
+        The rows and horizons.
+
+    Returns
+    -------
+    Verdict
+        Scores and their summary.
     """
-    scores, summaries, total, count = [], [], None, None
-    keys = ["seed", "model", "horizon", "date"]
+    forecasts = list(forecasts)
+    # Where each model has forecasts: (ticker, fold).
+    covered: dict[str, set] = {}
+    for ticker, _, mine in forecasts:
+        for model, fold, _ in mine:
+            covered.setdefault(model, set()).add((ticker, fold))
+    every = covered["RandomWalk"]
+    partial = {m: rows for m, rows in covered.items() if rows != every}
+    scores, summaries = [], []
+    pools: dict[str | None, tuple] = {}
     for ticker, prices, mine in forecasts:
         table = losses(prices, splits, mine, settings)
-        models = table["model"].unique()
         scores.append(_score(ticker, table))
-        summaries.append(_summarise(ticker, table))
-        table = table[table["date"].isin(calendar)].set_index(keys)
-        table = table.drop(columns=["fold", "squared"])
-        # Counted by column: a model may say a direction of some tickers only.
-        there = table.notna().astype(float)
-        total = table if total is None else total.add(table, fill_value=0.0)
-        count = there if count is None else count.add(there, fill_value=0.0)
-    pooled = (
-        (total / count).rename(columns={"relative": "squared"}).reset_index()
+        found = []
+        for chosen in (None, *partial):
+            part = _common(table, ticker, partial, chosen)
+            if not part.empty:
+                found.append(_summarise(ticker, part, chosen))
+                part = part[part["date"].isin(calendar)]
+                pools[chosen] = _add(pools.get(chosen), part)
+        summaries.append(_joined(found))
+    found = [_summarise(POOLED, _mean(*pools[c]), c) for c in pools]
+    summaries.insert(0, _joined(found))
+    table = pd.concat(scores, ignore_index=True)
+    return Verdict(table, _compare(summaries, [*partial]))
+
+
+def _common(
+    table: pd.DataFrame,
+    ticker: str,
+    partial: dict[str, set],
+    chosen: str | None,
+) -> pd.DataFrame:
+    """Losses of the complete models; or of one that is not, and of those
+    where it has any.
+    """
+    others = partial.keys() - {chosen}
+    part = table[~table["model"].isin(others)] if others else table
+    if chosen is None:
+        return part
+    folds = [fold for mine, fold in partial[chosen] if mine == ticker]
+    return part[part["fold"].isin(folds)]
+
+
+def _add(
+    so_far: tuple | None, table: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """One ticker's losses added to the total, their number, the models."""
+    models = table["model"].unique()
+    table = table.set_index(["seed", "model", "horizon", "date"])
+    table = table.drop(columns=["fold", "squared"])
+    # Counted by column: a model may say a direction of some tickers only.
+    there = table.notna().astype(float)
+    if so_far is None:
+        return table, there, models
+    total, count, _ = so_far
+    total = total.add(table, fill_value=0.0)
+    return total, count.add(there, fill_value=0.0), models
+
+
+def _mean(
+    total: pd.DataFrame, count: pd.DataFrame, models: np.ndarray
+) -> pd.DataFrame:
+    """Losses averaged over tickers, date by date."""
+    mean = (total / count).rename(columns={"relative": "squared"})
+    return mean.reset_index().set_index("model").loc[models].reset_index()
+
+
+def _joined(
+    found: list[tuple[pd.DataFrame, pd.DataFrame]],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Summaries of one ticker's models, and their comparisons, as one."""
+    out, tests = (
+        pd.concat(each, ignore_index=True) for each in zip(*found, strict=True)
     )
-    pooled = pooled.set_index("model").loc[models].reset_index()
-    summaries.insert(0, _summarise(POOLED, pooled))
-    return Verdict(pd.concat(scores, ignore_index=True), _compare(summaries))
+    out = out.sort_values("horizon", kind="stable", ignore_index=True)
+    return out, tests
 
 
 def _score(ticker: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -107,15 +189,19 @@ def _score(ticker: str, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _summarise(
-    ticker: str, table: pd.DataFrame
+    ticker: str, table: pd.DataFrame, chosen: str | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A ticker's summary by horizon and model, and its comparisons."""
+    """A ticker's summary by horizon and model, and its comparisons.
+
+    ``chosen``: the one model whose rows are kept.
+    """
     keys = ["horizon", "model"]
     groups = table.groupby([*keys, "seed"], sort=False)
     mean = groups.mean(numeric_only=True)
     mean["theil_u"] = np.sqrt(_over_walk(mean["squared"]))
     mean["crps_vs_rw"] = _over_walk(mean["crps"])
-    mean["majority_rate"] = np.maximum(mean["up"], 1 - mean["up"])
+    # The hit rate of always saying the better one of the two directions.
+    mean["majority_rate"] = mean[["up", "down"]].max(axis=1)
     mean.insert(0, "n", groups.size())
     single = mean.drop(index=ENSEMBLE, level="seed")
     spread = single.groupby(keys, sort=False)[["theil_u", "crps_vs_rw"]].std()
@@ -131,9 +217,11 @@ def _summarise(
     if ticker == POOLED:
         out = out.join(_confidence_sets(daily))
     out = out.rename(columns={"hit": "hit_rate"}).reset_index()
-    out = out.sort_values("horizon", kind="stable", ignore_index=True)
     out.insert(0, "ticker", ticker)
-    return out, _comparisons(daily).assign(ticker=ticker)
+    tests = _comparisons(daily).assign(ticker=ticker)
+    if chosen is None:
+        return out, tests
+    return out[out["model"] == chosen], tests[tests["model"] == chosen]
 
 
 def _tails(daily: pd.DataFrame, pooled: bool) -> pd.DataFrame:
@@ -192,11 +280,12 @@ def _comparisons(daily: pd.DataFrame) -> pd.DataFrame:
 
 
 def _compare(
-    summaries: list[tuple[pd.DataFrame, pd.DataFrame]],
+    summaries: list[tuple[pd.DataFrame, pd.DataFrame]], partial: list[str]
 ) -> pd.DataFrame:
     """The summary of all tickers and pooled, with its tests.
 
-    ``against`` is the baseline with the lowest pooled CRPS at that horizon,
+    ``against`` is the complete baseline with the lowest pooled CRPS at that
+    horizon (``partial`` names the models that are not complete),
     ``against_qlike`` the one with the lowest QLIKE (RandomWalk for a
     baseline). ``dm_crps`` and ``dm_qlike`` < 0 mean a lower loss than its,
     ``dm_point`` < 0 less squared error than RandomWalk.
@@ -216,7 +305,8 @@ def _compare(
     for kind in COMPARED:
         out["rival"] = "RandomWalk"
         if kind in AGAINST:
-            ranked = out[baseline & pooled].sort_values(kind, kind="stable")
+            whole = baseline & pooled & ~out["model"].isin(partial)
+            ranked = out[whole].sort_values(kind, kind="stable")
             best = ranked.drop_duplicates("horizon").set_index("horizon")
             rival = out["horizon"].map(best["model"])
             out["rival"] = rival.where(~baseline, "RandomWalk")

@@ -8,7 +8,11 @@ red box under the first cell.
 """
 
 import os
+import random
+from collections.abc import Iterator
 from contextlib import contextmanager
+
+import numpy as np
 
 
 @contextmanager
@@ -32,4 +36,20 @@ with _quiet_stderr():
     import keras
     import tensorflow as tf
 
-__all__ = ["keras", "tf"]
+__all__ = ["keras", "seeded", "tf"]
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Let Keras draw from a seed; a caller's own draws go on as if unasked.
+
+    Keras seeds the generators of Python and NumPy, which belong to the whole
+    process: afterwards they are what they were.
+    """
+    python, numpy = random.getstate(), np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)

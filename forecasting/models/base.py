@@ -13,8 +13,18 @@ from scipy import stats
 class Forecast:
     """Distribution of the cumulative log return from the origin's close.
 
-    ``loc, scale, df``: arrays ``(origins, horizons)``; column h − 1 is the
-    Student-t of ``log(close[t + h] / close[t])``.
+    Column h − 1 is the Student-t of ``log(close[t + h] / close[t])``.
+
+    Parameters
+    ----------
+    loc, scale, df
+        Arrays ``(origins, horizons)``: location and scale in log return,
+        degrees of freedom.
+
+    Raises
+    ------
+    ValueError
+        For unequal shapes, or where a value makes no distribution.
     """
 
     loc: np.ndarray
@@ -119,11 +129,42 @@ class Forecaster:
     seed: int | None = None
 
     def fit(self, histories: dict[str, pd.DataFrame]) -> "Forecaster":
-        """Learn from ``{ticker: prices}``, which end where fitting ends."""
+        """Learn from histories.
+
+        Parameters
+        ----------
+        histories
+            ``{ticker: prices}``, which end where fitting ends: all tickers
+            for a pooled model, else one.
+
+        Returns
+        -------
+        Forecaster
+            Itself.
+
+        Raises
+        ------
+        PriceError
+            In one line, where it cannot learn from them.
+        """
         raise NotImplementedError
 
     def predict(self, prices: pd.DataFrame, origins: np.ndarray) -> Forecast:
-        """Forecast from rows ``origins``, reading no row after each."""
+        """Forecast from some rows of a history.
+
+        Parameters
+        ----------
+        prices
+            The whole history of one ticker.
+        origins
+            Rows ``(origins,)`` to forecast from; for each, no later row may
+            be read.
+
+        Returns
+        -------
+        Forecast
+            Each part ``(origins, horizons)``.
+        """
         raise NotImplementedError
 
     # A model that is to be kept (kept.py) says these, too.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from forecasting.market.prices import PriceError
-from forecasting.models.backend import keras, tf
+from forecasting.models.backend import keras, seeded, tf
 from forecasting.settings import Settings
 from forecasting.windows import make_windows
 
@@ -65,9 +65,23 @@ class Network(NamedTuple):
     ) -> list[np.ndarray]:
         """Train from a seed; return the weights that validated best.
 
-        ``rows (n, features)``, ``targets (n, k)``: arrays or tensors;
-        ``training`` and ``validation``: the rows at which windows end;
-        ``callbacks``: Keras's, to watch the epochs.
+        Parameters
+        ----------
+        rows
+            What the network reads, ``(n, features)``, scaled.
+        targets
+            What it is to put out, ``(n, outputs)``.
+        training, validation
+            Rows at which windows end, ``(k,)``: each from ``lookback − 1``.
+        seed
+            Of the weights and of the order of the windows.
+        callbacks
+            Keras's, to watch the epochs.
+
+        Returns
+        -------
+        list
+            Arrays of weights, as ``run`` takes them.
         """
         settings = self.settings
         watching = [
@@ -92,20 +106,20 @@ class Network(NamedTuple):
         targets = tf.constant(targets, tf.float32)
         with TURN:
             model, start = _compiled(self)
-            keras.utils.set_random_seed(seed)
-            model.set_weights(self.build().get_weights())
-            variables = model.optimizer.variables
-            for variable, value in zip(variables, start, strict=True):
-                variable.assign(value)
-            model.optimizer.learning_rate = rate
-            model.fit(
-                batches(rows, targets, training, *shape, shuffle=seed),
-                validation_data=batches(rows, targets, validation, *shape),
-                epochs=settings.epochs,
-                shuffle=False,  # the batches are shuffled already
-                callbacks=watching,
-                verbose=0,
-            )
+            with seeded(seed):
+                model.set_weights(self.build().get_weights())
+                variables = model.optimizer.variables
+                for variable, value in zip(variables, start, strict=True):
+                    variable.assign(value)
+                model.optimizer.learning_rate = rate
+                model.fit(
+                    batches(rows, targets, training, *shape, shuffle=seed),
+                    validation_data=batches(rows, targets, validation, *shape),
+                    epochs=settings.epochs,
+                    shuffle=False,  # the batches are shuffled already
+                    callbacks=watching,
+                    verbose=0,
+                )
             return model.get_weights()
 
     def rate(self, whole: int) -> float:
@@ -161,7 +175,8 @@ class Network(NamedTuple):
 @lru_cache
 def _compiled(network: Network) -> tuple[keras.Model, list[np.ndarray]]:
     """The one model of its shape, and its optimiser's state at the start."""
-    model = network.build()
+    with seeded(0):  # any weights do: each fit draws its own
+        model = network.build()
     adam = keras.optimizers.Adam(network.settings.learning_rate)
     adam.build(model.trainable_variables)
     model.compile(adam, "mse", jit_compile=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from forecasting.market.prices import OHLC
-from forecasting.models.backend import keras
+from forecasting.models.backend import keras, seeded
 from forecasting.recipes.published import Recipe
 from forecasting.windows import make_windows
 
@@ -90,6 +90,7 @@ def build(recipe: Recipe) -> keras.Model:
     return keras.Sequential([*layers, keras.layers.Dense(1)])
 
 
+@seeded(SEED)
 def train(
     recipe: Recipe, x: np.ndarray, y: np.ndarray
 ) -> tuple[keras.Model, list[float]]:
@@ -98,7 +99,6 @@ def train(
     ``x (k, lookback, d)``, ``y (k,)`` scaled. The oldest windows that fill no
     batch are left out: another shape is another compilation.
     """
-    keras.utils.set_random_seed(SEED)
     model = build(recipe)
     kind, options = recipe.optimizer
     optimizer = getattr(keras.optimizers, kind)(recipe.rate, **options)
