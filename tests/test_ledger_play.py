@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 import yahoo_standin as upstream
 from test_ledger import brute_force, visible
-from yfinance.data import YfData
 
 from forecasting.ledger import days
 from forecasting.ledger.__main__ import NOT_NOW, main
 from forecasting.market import prices
+from forecasting.market import yahoo as client
 from forecasting.market.calendars import close_of
 from forecasting.settings import Settings
 
@@ -30,7 +30,7 @@ import os, signal, sys
 from datetime import datetime
 from pathlib import Path
 from yahoo_standin import StandIn
-from yfinance.data import YfData
+from forecasting.market import yahoo
 from test_ledger_play import QUICK, main
 
 def die(event, args):
@@ -39,7 +39,7 @@ def die(event, args):
 
 port, root, now = sys.argv[1:]
 ledger = root + "/ledger"
-YfData()._session = StandIn(int(port))
+yahoo.new_session = lambda: StandIn(int(port))
 sys.addaudithook(die)
 arguments = ["record", "--ledger", ledger]
 main(arguments, Path(root), datetime.fromisoformat(now), QUICK)
@@ -83,7 +83,7 @@ class Market:
 @pytest.fixture
 def market(yahoo, tmp_path, monkeypatch):
     monkeypatch.setenv("FORECASTING_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(YfData(), "_session", yahoo.session())
+    monkeypatch.setattr(client, "new_session", yahoo.session)
     made = Market(yahoo, tmp_path)
     made.ledger.mkdir()
     (made.ledger / "tickers.txt").write_text("\n".join(TICKERS))
