@@ -65,7 +65,7 @@ def download(
         leave=False,
         disable=True if len(paths) < 2 else None,  # None: only on a terminal
     )
-    stopped, failing = "", deque(maxlen=HOPELESS)
+    stopped, failing = "", deque[bool](maxlen=HOPELESS)
     try:
         for ticker, result in bar:
             results[ticker] = result
@@ -93,7 +93,8 @@ def places(
     tickers: list[str], folder: Path
 ) -> tuple[dict[str, Path], dict[str, Exception]]:
     """Where each ticker is saved; and why it is none, which a line says."""
-    paths, refused = {}, {}
+    paths: dict[str, Path] = {}
+    refused: dict[str, Exception] = {}
     for ticker in tickers:
         try:
             name = normalise(ticker)
@@ -178,11 +179,14 @@ def ask(ticker: str, request: Request, client: Client) -> Reply:
         tries = min(client.manners.tries, state.outcome.exception().tries)
         return seconds > request.timeout or state.attempt_number >= tries
 
+    def sleep(seconds: float) -> None:
+        client.stopped.wait(seconds)  # Ctrl-C ends the waiting
+
     @tenacity.retry(
         retry=tenacity.retry_if_exception_type(Faulty),
         wait=wait,
         stop=stop,
-        sleep=client.stopped.wait,  # Ctrl-C ends the waiting
+        sleep=sleep,
         reraise=True,
     )
     def attempt() -> Reply:
@@ -212,7 +216,8 @@ def side_by_side(
     What came of it is an exception where the work raised one. The threads
     are daemons: Python does not wait at its end for a request that hangs.
     """
-    todo, done = queue.SimpleQueue(), queue.SimpleQueue()
+    todo: queue.SimpleQueue[str] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple] = queue.SimpleQueue()
     for ticker in tickers:
         todo.put(ticker)
 

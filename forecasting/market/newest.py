@@ -13,7 +13,7 @@ from forecasting.market.store import final
 
 def normalise_all(tickers: list[str]) -> list[str | None]:
     """Tickers as Yahoo writes them; None, and a line, for what is none."""
-    names = []
+    names: list[str | None] = []
     for ticker in tickers:
         try:
             names.append(normalise(ticker))

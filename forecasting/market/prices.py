@@ -119,8 +119,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     path = Path(path)
     where = show(path)
     try:
-        # In one piece: of parts whose types differ, pandas would warn.
-        prices = pd.read_csv(path, dtype={"Date": str}, low_memory=False)
+        prices = pd.read_csv(path, dtype={"Date": str})
     except (OSError, ValueError) as error:
         reason = brief(error)
         raise PriceError(f"{where}: not a readable CSV ({reason})") from error

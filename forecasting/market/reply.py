@@ -45,8 +45,8 @@ def parse(
     try:
         document = json.loads(content, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        what = {b"": "nothing", b"<": "a web page"}
-        what = what.get(content.lstrip()[:1], "something broken")
+        kinds = {b"": "nothing", b"<": "a web page"}
+        what = kinds.get(content.lstrip()[:1], "something broken")
         raise Faulty(f"not JSON: Yahoo sent {what}") from error
     try:
         chart = _find_chart(document["chart"])
@@ -94,7 +94,8 @@ def _read_chart(result: dict, now: float) -> Reply:
 
     zone = meta["exchangeTimezoneName"]
     today = _dates([int(now)], zone)[0]
-    live = today  # where Yahoo does not say, today's bar is in progress
+    # Where Yahoo does not say, today's bar is in progress.
+    live: pd.Timestamp | None = today
     if period := (meta.get("currentTradingPeriod") or {}).get("regular"):
         seen = min(meta.get("regularMarketTime") or now, now)
         start = _dates([period["start"]], zone)[0]
@@ -120,7 +121,7 @@ def _check_subject(meta: dict, ticker: str) -> None:
     if (step := meta.get("dataGranularity", "1d")) != "1d":
         raise Refused(f"Yahoo's bars are {brief(step, 24)}, not 1d")
     dollars = meta.get("currency") in (None, "USD")
-    exchange = BY_CODE.get(meta.get("exchangeName"), UNKNOWN)
+    exchange = BY_CODE.get(str(meta.get("exchangeName")), UNKNOWN)
     if exchange.calendar in CERTAIN and not dollars:
         currency = brief(meta["currency"], 24)
         raise Refused(f"prices in {currency} on a US exchange")

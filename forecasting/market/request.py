@@ -109,8 +109,10 @@ def read_list(path: Path) -> list[str]:
 
 def day(text: str | None, option: str) -> date | None:
     """A date given on the command line as YYYY-MM-DD."""
+    if text is None:
+        return None
     try:
-        return text and datetime.strptime(text.strip(), "%Y-%m-%d").date()
+        return datetime.strptime(text.strip(), "%Y-%m-%d").date()
     except ValueError as error:
         raise Refused(
             f"{option} {brief(text)} is not a date; write it as YYYY-MM-DD"

@@ -73,7 +73,7 @@ class Client:
             url, params=query, timeout=limit, content_callback=collect
         )
         try:
-            check_status(response, content)
+            check_status(response, bytes(content))
         except Limited as error:
             end = time.monotonic() + max(error.after, self.manners.pause)
             self.paused = max(self.paused, end)
@@ -127,10 +127,11 @@ def said(content: bytes) -> str:
 def retry_after(value: str | None) -> float:
     """Seconds a Retry-After header asks for: a number or an HTTP date."""
     try:
-        seconds = float(value)
-    except (TypeError, ValueError):
+        seconds = float(value or "")
+    except ValueError:
         try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+            when = parsedate_to_datetime(value or "")
+            seconds = when.timestamp() - time.time()
         except (TypeError, ValueError, OSError, OverflowError):
             return 0.0
     return seconds if 0 < seconds < math.inf else 0.0
