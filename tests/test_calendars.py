@@ -27,26 +27,20 @@ def ahead(ticker, last, week="1111100"):
 
 
 NAMED = {
-    "AAPL": "XNYS",
-    "BRK-B": "XNYS",
-    "2222.SR": "XSAU",
-    "005930.KS": "XKRX",
-    "7203.T": "XTKS",
-    "NESN.SW": "XSWX",
-    "^N225": "XTKS",
-    "^GSPC": "XNYS",
-    "^DJI": "XNYS",
-    "^IXIC": "XNYS",  # New York's two exchanges keep the same days
-    "^FTSE": "XLON",
-    "^GDAXI": "XETR",
-    "^FCHI": "XPAR",
-    "^STOXX50E": "XPAR",
-    "^HSI": "XHKG",
-    "^BVSP": "BVMF",
-    "^AXJO": "XASX",
-    "^KS11": "XKRX",
-    "^TWII": "XTAI",
-    "^NSEI": "XBOM",
+    ticker: name
+    for name, tickers in {
+        # New York's two exchanges keep the same days.
+        "XNYS": "AAPL BRK-B ^GSPC ^DJI ^IXIC",
+        **{
+            "XSAU": "2222.SR",
+            "XKRX": "005930.KS ^KS11",
+            "XTKS": "7203.T ^N225",
+        },
+        **{"XSWX": "NESN.SW", "XLON": "^FTSE", "XETR": "^GDAXI"},
+        **{"XPAR": "^FCHI ^STOXX50E", "XHKG": "^HSI", "BVMF": "^BVSP"},
+        **{"XASX": "^AXJO", "XTAI": "^TWII", "XBOM": "^NSEI"},
+    }.items()
+    for ticker in tickers.split()
 } | {
     f"X.{suffix}": exchange.calendar
     for exchange in EXCHANGES
@@ -168,27 +162,18 @@ def test_sessions_since_follow_the_calendar_and_then_the_week():
     assert calendars.sessions_since("BTC-USD", weekend, monday) == 2
 
 
-@pytest.mark.parametrize(
-    "ticker, money",
-    {
-        "AAPL": "USD",
-        "BRK-B": "USD",
-        "7203.T": "JPY",
-        "VOD.L": "GBp",
-        "SAP.DE": "EUR",
-        "2222.SR": "SAR",
-        "NPN.JO": "ZAc",
-        "BTC-USD": "USD",
-        "ETH-EUR": "EUR",
-        "^N225": "price units",
-        "EURUSD=X": "price units",
-        "ES=F": "price units",
-        "X.QQ": "price units",
-        "SMSN.IL": "price units",
-    }.items(),
-)
-def test_the_currency_is_that_of_the_market(ticker, money):
-    assert calendars.currency(ticker) == money
+MONEY = {
+    "USD": "AAPL BRK-B BTC-USD",
+    **{"JPY": "7203.T", "GBp": "VOD.L", "SAR": "2222.SR", "ZAc": "NPN.JO"},
+    "EUR": "SAP.DE ETH-EUR",
+    "price units": "^N225 EURUSD=X ES=F X.QQ SMSN.IL",
+}
+
+
+@pytest.mark.parametrize("money", MONEY)
+def test_the_currency_is_that_of_the_market(money):
+    for ticker in MONEY[money].split():
+        assert calendars.currency(ticker) == money
 
 
 def test_the_table_names_nothing_twice_and_only_known_calendars():

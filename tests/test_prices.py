@@ -59,67 +59,50 @@ def dated(number):
     return GOOD.splitlines()[number - 1].split(",")[0]
 
 
-def edited(column, value, number=40):
-    return field(GOOD, number, column, value)
-
-
-def at_40(fault):
-    return f"{dated(40)}: {fault}"
-
-
 LINES = GOOD.splitlines()
+DAY = dated(40)
+NO_NUMBERS = [
+    *[("High", ""), ("Volume", ""), ("Low", "inf"), ("Close", "n.a")],
+    *[("Open", "True"), ("Close", "1_0"), ("High", "9" * 400)],
+    *[("Volume", "1e999"), ("Volume", "9" * 400)],
+]
+# What is wrong with line 40: a field's value, and what is said of it.
+FIELDS = [
+    *[
+        ("Date", date, f"line 40: Date is not YYYY-MM-DD: '{date}'")
+        for date in ["05/01/2000", "20000501", "2000-02-30", "0000-01-01"]
+    ],
+    ("Date", "", "line 40: Date is not YYYY-MM-DD: nan"),
+    *[(c, x, f"{DAY}: {c} is not a finite number") for c, x in NO_NUMBERS],
+    ("Close", "0", f"{DAY}: Close is not positive"),
+    ("Open", "-3.5", f"{DAY}: Open is not positive"),
+    ("Close", "1e9", f"{DAY}: Close lies above High"),
+    ("Close", "0.1", f"{DAY}: Close lies below Low"),
+    ("Volume", "-1", f"{DAY}: Volume is not between 0 and 1e+15"),
+    ("Volume", "9" * 30, f"{DAY}: Volume is not between 0 and 1e+15"),
+    ("Volume", "1,1", "not a readable CSV"),
+]
 FAULTS = {
     "missing column": (without(GOOD, "Close"), "no column Close"),
     "no dates": (without(GOOD, "Date"), "no column Date"),
     "unsorted": (swapped(GOOD, 30, 31), f"{dated(30)} is not in order"),
     "duplicate": (line(GOOD, 31, LINES[29]), f"{dated(30)} is there twice"),
-    **{
-        f"date {date}": (
-            edited("Date", date),
-            f"line 40: Date is not YYYY-MM-DD: '{date}'",
-        )
-        for date in ["05/01/2000", "20000501", "2000-02-30", "0000-01-01"]
-    },
-    "missing date": (edited("Date", ""), "line 40: Date is not YYYY-MM-DD"),
-    **{
-        f"{column} {value}": (
-            edited(column, value),
-            at_40(f"{column} is not a finite number"),
-        )
-        for column, value in [
-            *[("High", ""), ("Volume", ""), ("Low", "inf"), ("Close", "n.a")],
-            *[("Open", "True"), ("Close", "1_0"), ("High", "9" * 400)],
-            *[("Volume", "1e999"), ("Volume", "9" * 400)],
-        ]
-    },
-    "zero price": (edited("Close", "0"), at_40("Close is not positive")),
-    "negative price": (edited("Open", "-3.5"), at_40("Open is not positive")),
-    "close above high": (
-        field(edited("High", "1.0"), 40, "Low", "0.9"),
-        at_40("Open lies above High"),
-    ),
-    "close below low": (
-        edited("Close", "0.1"),
-        at_40("Close lies below Low"),
-    ),
-    **{
-        f"volume {value}": (
-            edited("Volume", value),
-            at_40("Volume is not between 0 and 1e+15"),
-        )
-        for value in ["-1", "9" * 30]
-    },
     "more fields": (
         "\n".join([LINES[0], *[f"{row},1" for row in LINES[1:]], ""]),
         "rows have more fields than the header",
     ),
-    "more in a row": (edited("Volume", "1,1"), "not a readable CSV"),
     "no rows": (LINES[0] + "\n", "no rows"),
     "empty file": ("", "not a readable CSV"),
     "too few rows": (
         "\n".join(LINES[:600]) + "\n",
         "AAA: 599 sessions, but 1 test folds need 672",
     ),
+} | {
+    f"{name} {value if len(value) < 12 else len(value)}": (
+        field(GOOD, 40, name, value),
+        message,
+    )
+    for name, value, message in FIELDS
 }
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 import tracemalloc
 from datetime import date, timedelta
 from functools import partial
@@ -117,11 +118,16 @@ def test_the_future_begins_where_the_day_begins_first():
             Request(start=date(2013, 3, 3)).check(now.tz_convert(zone))
 
 
-def test_help_shows_examples_and_exit_codes(scrape):
-    code, out, _ = scrape("--help")
-    assert code == 0
+def test_scraper_py_is_the_command_and_is_not_installed():
+    run = process("scraper.py", "--help")
+    out, _ = run.communicate()
+    assert run.returncode == 0
     for word in ["python scraper.py AAPL MSFT", "--force", "130"]:
         assert word in out
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    installed = project["tool"]["setuptools"]
+    names = installed["packages"] + installed.get("py-modules", [])
+    assert {n.partition(".")[0] for n in names} == {"forecasting", "theory"}
 
 
 def test_files_go_to_data_unless_told_otherwise(monkeypatch):
@@ -141,6 +147,7 @@ def test_one_bad_ticker_of_three_does_not_keep_the_others(yahoo, scrape):
     assert len(yahoo.times()) == 3  # one typed twice is asked once
     (line,) = others(err)
     assert line.startswith("NOSUCH: unknown symbol")
+    assert "Traceback" in scrape("NOSUCH", "--verbose")[2]
     for name in ["AAPL", "IBM"]:
         assert (scrape.folder / f"{name}.csv").read_bytes() == good(name)
     assert len(list(scrape.folder.iterdir())) == 2
@@ -407,7 +414,8 @@ def test_the_four_steps_of_the_docstring_are_the_commands(
     assert Path("data", "AAPL.csv").read_bytes() == saved
 
 
-def test_nothing_new_leaves_the_file_untouched(scrape):
+def test_the_folder_is_made_and_nothing_new_leaves_the_file_untouched(scrape):
+    scrape.folder = scrape.folder / "deep" / "down"
     scrape.saves()
     before = scrape.csv.stat()
     _, out, _ = scrape("AAPL")
@@ -449,11 +457,18 @@ def test_a_file_is_older_or_damaged_by_utc_and_not_by_a_clock_on_a_wall(
     assert previous(scrape.csv, now) == (None, "it reaches into the future")
 
 
-def test_a_directory_in_the_place_of_the_file_is_refused(yahoo, scrape):
+def test_a_folder_for_the_file_or_a_file_for_the_folder_is_refused(
+    yahoo, scrape
+):
     scrape.csv.mkdir()
     code, out, err = scrape("AAPL")
     assert (code, out) == (1, "")
     assert "is a directory" in err
+    scrape.folder = scrape.folder / "data"
+    scrape.folder.write_bytes(b"a file")
+    code, _, err = scrape("AAPL")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "AAPL: --data" in err
     assert yahoo.asked == []
 
 
@@ -465,20 +480,6 @@ def test_a_symlink_is_replaced_and_its_target_left_alone(scrape):
     scrape.saves("the file on disk was damaged")
     assert outside.read_bytes() == b"not ours"
     assert not scrape.csv.is_symlink()
-
-
-def test_the_folder_is_made_where_it_is_missing(scrape):
-    scrape.folder = scrape.folder / "deep" / "down"
-    scrape.saves()
-
-
-def test_a_file_in_the_place_of_the_folder_is_refused(yahoo, scrape):
-    scrape.folder = scrape.folder / "data"
-    scrape.folder.write_bytes(b"a file")
-    code, _, err = scrape("AAPL")
-    assert (code, err.count("\n")) == (2, 1)
-    assert "AAPL: --data" in err
-    assert yahoo.asked == []
 
 
 def test_old_strays_are_removed_and_young_ones_left(scrape):
@@ -592,11 +593,6 @@ def test_warnings_as_errors_change_nothing(yahoo, tmp_path):
     assert (run.returncode, out.count("\n")) == (1, 2)
     first_words = [line.split()[0] for line in others(err)]
     assert sorted(first_words) == ["IBM:", "NOSUCH:"]
-
-
-def test_verbose_gives_the_traceback(scrape):
-    assert "Traceback" not in scrape("NOSUCH")[2]
-    assert "Traceback" in scrape("NOSUCH", "--verbose")[2]
 
 
 def test_a_60_year_history_takes_less_than_200_MB(tmp_path):

@@ -195,20 +195,19 @@ def test_the_live_quote_after_the_close_is_the_last_bar(chart, scrape):
     scrape.saves(history=history)
 
 
-def test_a_bar_in_progress_is_saved_when_it_is_final(yahoo, chart, scrape):
+def test_a_bar_in_progress_is_saved_when_it_is_final_or_asked_for(
+    yahoo, chart, scrape
+):
     final = copy.deepcopy(chart)
     in_progress(chart)
     columns(chart)["volume"][-1] //= 2
     scrape.saves("still in progress", history=HISTORY[:-1])
-    yahoo.charts["AAPL"] = final
-    scrape.saves()
-
-
-def test_live_bar_keeps_the_bar_in_progress(chart, scrape):
-    in_progress(chart)
-    scrape.saves(arguments=["--live-bar"])
+    assert scrape("AAPL", "--live-bar")[0] == 0
+    assert len(prices.read_csv(scrape.csv)) == ROWS
     # Without the option it goes again; that is no history getting shorter.
     scrape.saves("still in progress", history=HISTORY[:-1])
+    yahoo.charts["AAPL"] = final
+    scrape.saves()
 
 
 def test_a_bar_of_today_is_dropped_where_yahoo_does_not_say(chart, scrape):
