@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 
 
-def write(content: bytes, path: Path) -> None:
+def write_file(content: bytes, path: Path) -> None:
     """Replace a file in one step: at no moment is there half of it.
 
     The new content is on the disk before the name leads to it. A crash
@@ -29,19 +29,7 @@ def write(content: bytes, path: Path) -> None:
         raise
 
 
-def replace(target: Path, new: Path, old: Path) -> None:
-    """Rename a finished folder to its place; the former one becomes old."""
-    try:
-        if target.exists():
-            target.rename(old)
-        new.rename(target)
-    except BaseException:
-        if old.exists() and not target.exists():
-            old.rename(target)
-        raise
-
-
-def put(new: Path, place: Path) -> None:
+def write_folder(new: Path, place: Path) -> None:
     """Copy a finished folder to its place, where it appears in one step.
 
     A crash leaves the former one there, or at worst none; and a hidden .tmp
@@ -52,9 +40,20 @@ def put(new: Path, place: Path) -> None:
     scratch = place.with_name(f".{place.name}.{uuid.uuid4().hex}.tmp")
     try:
         shutil.copytree(new, scratch / "new")
-        replace(place, scratch / "new", scratch / "old")
+        _swap(place, scratch / "new", scratch / "old")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _swap(target: Path, new: Path, old: Path) -> None:
+    try:
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise
 
 
 def sweep(folder: Path, pattern: str) -> None:

@@ -11,7 +11,6 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext, redirect_stdout
-from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -21,7 +20,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from forecasting.console import say
-from forecasting.files import put
+from forecasting.files import write_folder
 from forecasting.kept import PEERS, QUARTER, Kept, obtain, pool
 from forecasting.market import calendars, prices
 from forecasting.market.newest import load_newest, normalise_all
@@ -192,7 +191,7 @@ def write(found: Outlook, folder: Path) -> None:
         new.mkdir()
         found.table.to_csv(new / "forecast.csv", index=False)
         figure.savefig(new / "forecast.png")
-        put(new, folder)
+        write_folder(new, folder)
     plots.plt.close(figure)
 
 
@@ -248,9 +247,7 @@ def as_json(found: Outlook) -> dict:
         "date": str(history.index[-1].date()),
         "close": float(history["Close"].iloc[-1]),
         "currency": calendars.currency(found.ticker),
-        "sessions_since": calendars.sessions_since(
-            found.ticker, history, date.today()
-        ),
+        "sessions_since": calendars.sessions_since(found.ticker, history),
         "note": found.note,
         "model": MODEL,
         "learnt_up_to": str(found.kept.fit_end.date()),

@@ -20,7 +20,7 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from forecasting.files import checksum, put
+from forecasting.files import checksum, write_folder
 from forecasting.market.prices import DATA, PriceError, to_csv
 from forecasting.models.base import Forecast, Forecaster
 from forecasting.models.features import log_close
@@ -264,7 +264,7 @@ def keep(
         text = json.dumps(manifest, indent=1)
         (new / MANIFEST).write_text(text + "\n", "utf-8")
         try:
-            put(new, place)
+            write_folder(new, place)
         except OSError as error:
             say(f"{name}: the fit is not kept: {error}")
     return Kept(name, manifest, made)

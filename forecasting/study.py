@@ -11,7 +11,6 @@ import ast
 import re
 import sys
 from base64 import b64decode
-from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,7 +20,7 @@ import papermill
 from nbformat import NotebookNode
 
 from forecasting.console import brief
-from forecasting.files import replace
+from forecasting.files import write_folder
 from forecasting.market import calendars, prices
 from forecasting.market.download import download
 from forecasting.market.request import Refused, normalise
@@ -114,7 +113,7 @@ def read(stocks: list[str]) -> dict[str, pd.DataFrame]:
         if name in prices.tickers():
             path = prices.find(name)
             histories[name] = prices.read_csv(path)
-            old = calendars.age(name, histories[name], date.today())
+            old = calendars.age(name, histories[name])
             print(f"{prices.show(path)}: to {old}")
     return histories
 
@@ -139,7 +138,7 @@ def study(ticker: str, history: pd.DataFrame, root: Path) -> str:
         }
         forecast = read_forecast(new / "forecast.csv")
         write_pages(new, ticker, history, forecast, notebooks | theory(root))
-        replace(results / ticker, new, Path(scratch) / "old")
+        write_folder(new, results / ticker)
     return summary(ticker, history, forecast)
 
 
@@ -159,7 +158,7 @@ def write_pages(
     """Leave index.html and a page for each executed notebook."""
     horizon, end = len(forecast), forecast["Date"].iloc[-1].date()
     facts = {
-        "Prices up to": calendars.age(ticker, history, date.today()),
+        "Prices up to": calendars.age(ticker, history),
         "Currency": calendars.currency(ticker),
         "Horizon": f"{horizon} sessions, to {end}",
     }
@@ -241,7 +240,7 @@ def summary(ticker: str, history: pd.DataFrame, forecast: pd.DataFrame) -> str:
     return (
         f"{ticker}: close of {next_['Date'].date()} forecast: median "
         f"{median}, 80 % between {low} and {high} (last close {last} on "
-        f"{calendars.age(ticker, history, date.today())})"
+        f"{calendars.age(ticker, history)})"
     )
 
 

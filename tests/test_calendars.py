@@ -27,26 +27,20 @@ def ahead(ticker, last, week="1111100"):
 
 
 NAMED = {
-    "AAPL": "XNYS",
-    "BRK-B": "XNYS",
-    "2222.SR": "XSAU",
-    "005930.KS": "XKRX",
-    "7203.T": "XTKS",
-    "NESN.SW": "XSWX",
-    "^N225": "XTKS",
-    "^GSPC": "XNYS",
-    "^DJI": "XNYS",
-    "^IXIC": "XNYS",  # New York's two exchanges keep the same days
-    "^FTSE": "XLON",
-    "^GDAXI": "XETR",
-    "^FCHI": "XPAR",
-    "^STOXX50E": "XPAR",
-    "^HSI": "XHKG",
-    "^BVSP": "BVMF",
-    "^AXJO": "XASX",
-    "^KS11": "XKRX",
-    "^TWII": "XTAI",
-    "^NSEI": "XBOM",
+    ticker: name
+    for name, tickers in {
+        # New York's two exchanges keep the same days.
+        "XNYS": "AAPL BRK-B ^GSPC ^DJI ^IXIC",
+        **{
+            "XSAU": "2222.SR",
+            "XKRX": "005930.KS ^KS11",
+            "XTKS": "7203.T ^N225",
+        },
+        **{"XSWX": "NESN.SW", "XLON": "^FTSE", "XETR": "^GDAXI"},
+        **{"XPAR": "^FCHI ^STOXX50E", "XHKG": "^HSI", "BVMF": "^BVSP"},
+        **{"XASX": "^AXJO", "XTAI": "^TWII", "XBOM": "^NSEI"},
+    }.items()
+    for ticker in tickers.split()
 } | {
     f"X.{suffix}": exchange.calendar
     for exchange in EXCHANGES
@@ -122,65 +116,64 @@ def test_a_short_history_has_a_week_of_five_days():
 
 
 @pytest.mark.parametrize(
-    "ticker, last, today, count",
+    "ticker, last, now, count",
     [
         # A Friday, then a weekend, Presidents' Day and a session.
-        ("AAPL", "2013-02-15", "2013-02-15", 0),
-        ("AAPL", "2013-02-15", "2013-02-18", 0),
-        ("AAPL", "2013-02-15", "2013-02-19", 1),
+        ("AAPL", "2013-02-15", "2013-02-15 16:00", 0),
+        ("AAPL", "2013-02-15", "2013-02-18 23:59", 0),
+        ("AAPL", "2013-02-15", "2013-02-19 15:59", 0),
+        ("AAPL", "2013-02-15", "2013-02-19 16:00", 1),
         ("AAPL", "2013-03-01", "2012-12-31", 0),  # a clock that is wrong
-        ("AAPL", "2012-01-03", "2013-01-02", 250),
-        ("7203.T", "2013-02-15", "2013-02-18", 1),
-        ("ES=F", "2013-02-15", "2013-02-18", 1),  # no calendar: weekdays
+        ("AAPL", "2012-01-03", "2013-01-02 16:00", 250),
+        # Tokyo closes at 15:00, 01:00 in New York.
+        ("7203.T", "2013-02-15", "2013-02-18 00:59", 0),
+        ("7203.T", "2013-02-15", "2013-02-18 01:00", 1),
+        # No calendar: weekdays, which end at 19:00 in New York.
+        ("ES=F", "2013-02-15", "2013-02-18 18:59", 0),
+        ("ES=F", "2013-02-15", "2013-02-18 19:00", 1),
     ],
 )
-def test_sessions_since_are_those_that_a_history_lacks(
-    ticker, last, today, count
+def test_sessions_since_are_those_over_that_a_history_lacks(
+    ticker, last, now, count
 ):
-    found = calendars.sessions_since(
-        ticker, history(last), pd.Timestamp(today).date()
-    )
-    assert found == count
+    """Wherever the clock hangs."""
+    now = pd.Timestamp(now, tz="America/New_York")
+    for zone in ["UTC", "Pacific/Honolulu", "Pacific/Kiritimati"]:
+        here = now.tz_convert(zone)
+        found = calendars.sessions_since(ticker, history(last), here)
+        assert found == count
 
 
 def test_sessions_since_follow_the_calendar_and_then_the_week():
-    today, end = TODAY.date(), calendar("XNYS")[-1]
-    theirs = exchange_calendars.get_calendar("XNYS", start="2013-01-02")
-    missed = theirs.sessions[
-        (theirs.sessions > "2013-03-01") & (theirs.sessions <= TODAY)
-    ]
-    found = calendars.sessions_since("AAPL", history("2013-03-01"), today)
-    assert found == len(missed)
-    later = (end + pd.Timedelta(days=14)).date()
-    weekdays = pd.bdate_range(end + pd.Timedelta(days=1), later)
+    end = calendar("XNYS")[-1]
+    closes = exchange_calendars.get_calendar("XNYS", start="2013-01-02").closes
+    now = pd.Timestamp.now("UTC")
+    missed = (closes <= now) & (closes.index > "2013-03-01")
+    found = calendars.sessions_since("AAPL", history("2013-03-01"), now)
+    assert found == missed.sum()
+    later = end.tz_localize("UTC") + pd.Timedelta(days=14)
+    weekdays = pd.bdate_range(
+        end, later.tz_localize(None), inclusive="neither"
+    )
     found = calendars.sessions_since("AAPL", history(end), later)
     assert found == len(weekdays)
     weekend = history("2013-03-01", "1111111")
-    monday = pd.Timestamp("2013-03-04").date()
-    assert calendars.sessions_since("BTC-USD", weekend, monday) == 3
+    monday = pd.Timestamp("2013-03-04", tz="UTC")
+    assert calendars.sessions_since("BTC-USD", weekend, monday) == 2
 
 
-@pytest.mark.parametrize(
-    "ticker, money",
-    {
-        "AAPL": "USD",
-        "BRK-B": "USD",
-        "7203.T": "JPY",
-        "VOD.L": "GBp",
-        "SAP.DE": "EUR",
-        "2222.SR": "SAR",
-        "NPN.JO": "ZAc",
-        "BTC-USD": "USD",
-        "ETH-EUR": "EUR",
-        "^N225": "price units",
-        "EURUSD=X": "price units",
-        "ES=F": "price units",
-        "X.QQ": "price units",
-        "SMSN.IL": "price units",
-    }.items(),
-)
-def test_the_currency_is_that_of_the_market(ticker, money):
-    assert calendars.currency(ticker) == money
+MONEY = {
+    "USD": "AAPL BRK-B BTC-USD",
+    **{"JPY": "7203.T", "GBp": "VOD.L", "SAR": "2222.SR", "ZAc": "NPN.JO"},
+    "EUR": "SAP.DE ETH-EUR",
+    "price units": "^N225 EURUSD=X ES=F X.QQ SMSN.IL",
+}
+
+
+@pytest.mark.parametrize("money", MONEY)
+def test_the_currency_is_that_of_the_market(money):
+    for ticker in MONEY[money].split():
+        assert calendars.currency(ticker) == money
 
 
 def test_the_table_names_nothing_twice_and_only_known_calendars():

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,10 @@ import pytest
 import simulate
 import yahoo_standin as upstream
 from test_kept import BRIEF
-from yfinance.data import YfData
 
 from forecasting import forecast
 from forecasting.market import calendars, prices
+from forecasting.market import yahoo as client
 from forecasting.market.newest import is_behind, load_newest
 from forecasting.models.base import Forecast
 from forecasting.pages.tables import QUANTILES
@@ -30,11 +29,11 @@ COMMAND = f"""if True:
     import sys
     from pathlib import Path
     from yahoo_standin import StandIn
-    from yfinance.data import YfData
     from forecasting import forecast
+    from forecasting.market import yahoo
     from forecasting.settings import Settings
     root, port, *arguments = sys.argv[1:]
-    YfData()._session = StandIn(int(port))
+    yahoo.new_session = lambda: StandIn(int(port))
     settings = Settings(**{BRIEF})
     sys.exit(forecast.main(arguments, Path(root), settings))
 """
@@ -108,7 +107,7 @@ def test_what_is_no_ticker_is_one_line_and_the_others_are_served(first):
 def test_it_says_how_old_the_prices_are(first):
     _, _, out, _ = first
     history = upstream.snapshot("AAPL", 500)
-    age = calendars.age("AAPL", history, date.today())
+    age = calendars.age("AAPL", history)
     assert f"AAPL.csv: to {age}\n" in out
 
 
@@ -122,7 +121,7 @@ def yahoo(root, monkeypatch):
     """A Yahoo that has three sessions more than at the first run."""
     monkeypatch.setenv("FORECASTING_DATA", str(root / "data"))
     with upstream.Yahoo(rows=503) as server:
-        monkeypatch.setattr(YfData(), "_session", server.session())
+        monkeypatch.setattr(client, "new_session", server.session)
         yield server
 
 
@@ -130,7 +129,9 @@ def yahoo(root, monkeypatch):
 def offline(root, monkeypatch):
     """No Yahoo at all."""
     monkeypatch.setenv("FORECASTING_DATA", str(root / "data"))
-    monkeypatch.setattr(YfData(), "_session", upstream.StandIn(NOBODY))
+    monkeypatch.setattr(
+        client, "new_session", lambda: upstream.StandIn(NOBODY)
+    )
 
 
 def test_without_yahoo_it_goes_on_and_a_program_can_read_it(
@@ -216,11 +217,16 @@ def test_a_history_with_every_session_is_not_asked_for(tmp_path, monkeypatch):
     monkeypatch.setenv("FORECASTING_DATA", str(tmp_path))
     history = prices.read_csv(upstream.SNAPSHOT / "IBM.csv")
     (tmp_path / "IBM.csv").write_text(prices.to_csv(history), "utf-8")
-    friday = history.index[-1].date()
-    assert not is_behind("IBM", friday)
-    assert not is_behind("IBM", friday + timedelta(days=2))
-    assert is_behind("IBM", friday + timedelta(days=3))
-    end = calendars.close_of("IBM", history.index[-1]).timestamp()
+    friday, monday = (
+        pd.Timestamp(f"2013-03-0{day} 16:00", tz="America/New_York")
+        for day in (1, 4)
+    )
+    before = monday - pd.Timedelta(seconds=1)
+    for now in (friday, before, before.tz_convert("Pacific/Kiritimati")):
+        assert not is_behind("IBM", now)
+    assert is_behind("IBM", monday)
+    assert is_behind("IBM", monday.tz_convert("Pacific/Honolulu"))
+    end = friday.timestamp()
     os.utime(tmp_path / "IBM.csv", (end, end - 1))  # its last bar is not final
     assert is_behind("IBM", friday)
     (tmp_path / "IBM.csv").write_text("Date", "utf-8")

@@ -16,7 +16,7 @@ import simulate
 from test_imports import imported, modules
 
 from forecasting import kept
-from forecasting.files import put
+from forecasting.files import write_folder
 from forecasting.kept import (
     MANIFEST,
     SEEDS,
@@ -177,8 +177,9 @@ def test_the_code_version_is_of_all_that_a_fit_imports():
     while todo:
         found.add(name := todo.pop())
         todo |= imported(modules()[name].read_text("utf-8")) - found
-    # Where prices lie is no part of a fit.
-    outside = {n for n in found if not n.startswith(("market.", "models."))}
+    # Where prices lie, and what is said of them, is no part of a fit.
+    rooms = "market.", "models.", "console"
+    outside = {n for n in found if not n.startswith(rooms)}
     assert {f"{name}.py" for name in outside} == set(kept.SOURCES)
 
 
@@ -428,14 +429,14 @@ VERSIONS = "old", "new"
 WRITER = """if True:
     import sys
     from pathlib import Path
-    from forecasting.files import put
+    from forecasting.files import write_folder
     old, new, place = map(Path, sys.argv[1:])
-    put(new, place)
+    write_folder(new, place)
     print("ready", flush=True)
     try:
         while True:
-            put(old, place)
-            put(new, place)
+            write_folder(old, place)
+            write_folder(new, place)
     except KeyboardInterrupt:
         pass
 """
@@ -484,6 +485,6 @@ def test_what_a_killed_run_left_is_removed_by_a_later_one(versions):
     for stray in (old, young):
         (stray / "new").mkdir(parents=True)
     os.utime(old, (time.time() - 100,) * 2)
-    put(versions / "old", where)
+    write_folder(versions / "old", where)
     left = {path.name for path in where.parent.iterdir()}
     assert left == {where.name, young.name}

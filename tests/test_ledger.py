@@ -17,13 +17,13 @@ import pytest
 import scoringrules
 import yahoo_standin
 from simulate import garch_walk
-from yfinance.data import YfData
 
 from forecasting.evaluation.significance import confidence_sequence
 from forecasting.evaluation.walk_forward import walk_forward
 from forecasting.ledger import days, page, scoring
 from forecasting.ledger.__main__ import NOT_NOW, main
 from forecasting.ledger.record import Late, missed, origin, record
+from forecasting.market import yahoo as client
 from forecasting.market.calendars import close_of
 from forecasting.market.prices import load_directory, to_csv
 from forecasting.models.base import Forecast, Forecaster
@@ -563,7 +563,7 @@ def test_a_bar_that_was_saved_in_progress_is_no_origin(
     now, ledger = evening(prices), tmp_path / "ledger"
     with yahoo_standin.Yahoo() as yahoo:
         yahoo.charts.clear()  # it has no newer one
-        monkeypatch.setattr(YfData(), "_session", yahoo.session())
+        monkeypatch.setattr(client, "new_session", yahoo.session)
         arguments = ["record", "AAPL", "--ledger", str(ledger)]
         assert main(arguments, tmp_path, lambda: now) == NOT_NOW
     line = "AAPL: its last session was saved before its close\n"

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 import yahoo_standin as upstream
 from test_ledger import brute_force, visible
-from yfinance.data import YfData
 
 from forecasting.ledger import days
 from forecasting.ledger.__main__ import NOT_NOW, main
 from forecasting.market import prices
+from forecasting.market import yahoo as client
 from forecasting.market.calendars import close_of
 from forecasting.settings import Settings
 
@@ -57,7 +57,7 @@ class Market:
 @pytest.fixture
 def market(yahoo, tmp_path, monkeypatch):
     monkeypatch.setenv("FORECASTING_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(YfData(), "_session", yahoo.session())
+    monkeypatch.setattr(client, "new_session", yahoo.session)
     made = Market(yahoo, tmp_path)
     made.ledger.mkdir()
     (made.ledger / "tickers.txt").write_text("\n".join(TICKERS))

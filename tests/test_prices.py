@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import simulate
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forecasting import __main__
@@ -59,60 +59,50 @@ def dated(number):
     return GOOD.splitlines()[number - 1].split(",")[0]
 
 
+LINES = GOOD.splitlines()
+DAY = dated(40)
+NO_NUMBERS = [
+    *[("High", ""), ("Volume", ""), ("Low", "inf"), ("Close", "n.a")],
+    *[("Open", "True"), ("Close", "1_0"), ("High", "9" * 400)],
+    *[("Volume", "1e999"), ("Volume", "9" * 400)],
+]
+# What is wrong with line 40: a field's value, and what is said of it.
+FIELDS = [
+    *[
+        ("Date", date, f"line 40: Date is not YYYY-MM-DD: '{date}'")
+        for date in ["05/01/2000", "20000501", "2000-02-30", "0000-01-01"]
+    ],
+    ("Date", "", "line 40: Date is not YYYY-MM-DD: nan"),
+    *[(c, x, f"{DAY}: {c} is not a finite number") for c, x in NO_NUMBERS],
+    ("Close", "0", f"{DAY}: Close is not positive"),
+    ("Open", "-3.5", f"{DAY}: Open is not positive"),
+    ("Close", "1e9", f"{DAY}: Close lies above High"),
+    ("Close", "0.1", f"{DAY}: Close lies below Low"),
+    ("Volume", "-1", f"{DAY}: Volume is not between 0 and 1e+15"),
+    ("Volume", "9" * 30, f"{DAY}: Volume is not between 0 and 1e+15"),
+    ("Volume", "1,1", "not a readable CSV"),
+]
 FAULTS = {
     "missing column": (without(GOOD, "Close"), "no column Close"),
     "no dates": (without(GOOD, "Date"), "no column Date"),
     "unsorted": (swapped(GOOD, 30, 31), f"{dated(30)} is not in order"),
-    "duplicate": (
-        line(GOOD, 31, GOOD.splitlines()[29]),
-        f"{dated(30)} is there twice",
+    "duplicate": (line(GOOD, 31, LINES[29]), f"{dated(30)} is there twice"),
+    "more fields": (
+        "\n".join([LINES[0], *[f"{row},1" for row in LINES[1:]], ""]),
+        "rows have more fields than the header",
     ),
-    "strange date": (
-        field(GOOD, 40, "Date", "05/01/2000"),
-        "line 40: Date is not YYYY-MM-DD: '05/01/2000'",
-    ),
-    "missing value": (
-        field(GOOD, 40, "High", ""),
-        f"{dated(40)}: High is not a finite number",
-    ),
-    "missing volume": (
-        field(GOOD, 40, "Volume", ""),
-        f"{dated(40)}: Volume is not a finite number",
-    ),
-    "infinite": (
-        field(GOOD, 40, "Low", "inf"),
-        f"{dated(40)}: Low is not a finite number",
-    ),
-    "zero price": (
-        field(GOOD, 40, "Close", "0"),
-        f"{dated(40)}: Close is not positive",
-    ),
-    "negative price": (
-        field(GOOD, 40, "Open", "-3.5"),
-        f"{dated(40)}: Open is not positive",
-    ),
-    "a word": (
-        field(GOOD, 40, "Close", "n.a"),
-        f"{dated(40)}: Close is not a finite number",
-    ),
-    "close above high": (
-        field(field(GOOD, 40, "High", "1.0"), 40, "Low", "0.9"),
-        f"{dated(40)}: Open lies above High",
-    ),
-    "close below low": (
-        field(GOOD, 40, "Close", "0.1"),
-        f"{dated(40)}: Close lies below Low",
-    ),
-    "negative volume": (
-        field(GOOD, 40, "Volume", "-1"),
-        f"{dated(40)}: Volume is not between 0 and 1e+15",
-    ),
-    "no rows": (GOOD.splitlines()[0] + "\n", "no rows"),
+    "no rows": (LINES[0] + "\n", "no rows"),
     "empty file": ("", "not a readable CSV"),
     "too few rows": (
-        "\n".join(GOOD.splitlines()[:600]) + "\n",
+        "\n".join(LINES[:600]) + "\n",
         "AAA: 599 sessions, but 1 test folds need 672",
     ),
+} | {
+    f"{name} {value if len(value) < 12 else len(value)}": (
+        field(GOOD, 40, name, value),
+        message,
+    )
+    for name, value, message in FIELDS
 }
 
 
@@ -145,7 +135,7 @@ def test_a_faulty_csv_is_refused_naming_file_place_and_fault(fault, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "fault", ["missing column", "unsorted", "duplicate", "missing value"]
+    "fault", ["missing column", "unsorted", "duplicate", "High "]
 )
 def test_the_command_says_it_in_one_line(fault, refused, tmp_path):
     text, expected = FAULTS[fault]
@@ -219,6 +209,61 @@ def test_senseless_options_are_refused(arguments, tmp_path, capsys):
         .err.splitlines()[-1]
         .startswith(f"python -m forecasting: error: argument {arguments[0]}")
     )
+
+
+PIECES = st.binary(max_size=4) | st.sampled_from(
+    [b"", b",", b"\n", b'"', b"\0", b"9" * 400, b"1e999", b"nan", b"True"]
+    + [b"0000-01-01", b"9999-12-31", b"2000-02-30", b"\xe2\x80\xa8", b"1+2j"]
+)
+PLACES = st.tuples(st.integers(0, 2), st.integers(0, 60), st.integers(0, 9))
+
+
+@pytest.mark.filterwarnings("error")
+@given(st.lists(st.tuples(PLACES, PIECES), max_size=5))
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_whatever_a_csv_holds_is_read_or_refused_in_one_line(tmp_path, edits):
+    rows = [row.encode() for row in LINES[:3]]
+    for (row, start, length), piece in edits:
+        rows[row] = rows[row][:start] + piece + rows[row][start + length :]
+    path = tmp_path / "AAA.csv"
+    path.write_bytes(b"\n".join(rows))
+    try:
+        history = prices.read_csv(path)
+    except PriceError as error:
+        message = str(error)
+        assert message.startswith(path.as_posix())
+        assert message.isprintable() and len(message) < len(str(path)) + 120
+    else:
+        assert np.isfinite(history.to_numpy()).all()
+        assert (history[prices.OHLC] > 0).all(axis=None)
+
+
+def test_hidden_files_are_no_histories(tmp_path, monkeypatch, capsys):
+    """macOS leaves them in any folder it has seen."""
+    monkeypatch.setenv("FORECASTING_DATA", str(tmp_path))
+    write(tmp_path, GOOD)
+    for name in ["._AAA", ".AAA"]:
+        (tmp_path / f"{name}.csv").write_bytes(b"\0\5\x16\7\xb0")
+    assert list(prices.load_directory(tmp_path)) == prices.tickers() == ["AAA"]
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
+def test_a_file_name_that_could_be_markup_is_left_out(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("FORECASTING_DATA", str(tmp_path))
+    for name in ["<img src=x onerror=alert(1)>", 'a" b', "a\nb", "AAA"]:
+        write(tmp_path, GOOD, name)
+    assert prices.tickers() == ["AAA"]
+    assert list(prices.load_directory(tmp_path)) == ["AAA"]
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert all(" is left out; name it with at most 24" in x for x in lines)
 
 
 def test_a_history_survives_its_csv(tmp_path):

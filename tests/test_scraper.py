@@ -1,5 +1,6 @@
 """scraper.py as a command: what is typed, what is on disk, who kills it."""
 
+import ast
 import itertools
 import os
 import random
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 import tracemalloc
 from datetime import date, timedelta
 from functools import partial
@@ -19,15 +21,15 @@ import pytest
 import yahoo_standin as upstream
 from yahoo_standin import body, good, others, status
 
-import scraper
-from forecasting.files import write
+from forecasting.files import write_file
 from forecasting.market import prices
 from forecasting.market.calendars import calendar, close_of
+from forecasting.market.command import parse_arguments
 from forecasting.market.reply import parse
-from forecasting.market.request import Manners, Refused, normalise
-from forecasting.market.store import save
+from forecasting.market.request import Manners, Refused, Request, normalise
+from forecasting.market.store import previous, write_history
 from forecasting.market.validate import validate
-from forecasting.market.yahoo import fetch
+from forecasting.market.yahoo import Client, fetch
 
 ROOT = Path(__file__).resolve().parents[1]
 posix = pytest.mark.skipif(
@@ -54,24 +56,14 @@ def command(yahoo, folder, *arguments, python=(), **options):
 
 # ---- what is typed
 
-TYPED = {
-    "aapl": "AAPL",
-    " Aapl\t": "AAPL",
-    "^gspc": "^GSPC",
-    "BRK-B": "BRK-B",
-    "btc-usd": "BTC-USD",
-    "ES=F": "ES=F",
-    "EURUSD=X": "EURUSD=X",
-    "0700.HK": "0700.HK",
-    "M&M.NS": "M&M.NS",
-    "DX-Y.NYB": "DX-Y.NYB",
-    "AAPL240119C00150000": "AAPL240119C00150000",
-}
+TICKERS = ["AAPL", "^GSPC", "BRK-B", "BTC-USD", "ES=F", "EURUSD=X"]
+TICKERS += ["0700.HK", "M&M.NS", "DX-Y.NYB", "AAPL240119C00150000"]
 
 
-@pytest.mark.parametrize("typed, name", TYPED.items())
-def test_a_ticker_is_written_as_yahoo_writes_it(typed, name):
-    assert normalise(typed) == name
+@pytest.mark.parametrize("name", TICKERS)
+def test_a_ticker_is_written_as_yahoo_writes_it(name):
+    for typed in [name, name.lower(), f" {name.title()}\t"]:
+        assert normalise(typed) == name
 
 
 NO_TICKERS = [
@@ -94,12 +86,6 @@ def test_a_ticker_that_is_none_is_refused_before_any_request(yahoo, scrape):
     assert list(scrape.folder.iterdir()) == []
 
 
-def test_a_ticker_typed_twice_is_asked_once(yahoo, scrape):
-    code, out, _ = scrape("AAPL", "aapl", " AAPL")
-    assert (code, out.count("\n")) == (0, 1)
-    assert len(yahoo.times()) == 1
-
-
 TIMES = ["0", "-1", "nan", "inf", "x"]
 MISTYPED = [
     ("AAPL --start 2001-02-03 --end 2001-02-03", "AAPL: --start 2001-02-03"),
@@ -107,7 +93,7 @@ MISTYPED = [
     ("AAPL --start 2001-02-30", "AAPL: --start 2001-02-30 is not a date"),
     ("AAPL --end yesterday", "write it as YYYY-MM-DD"),
     ("AAPL --start 20010203", "write it as YYYY-MM-DD"),
-    (f"AAPL --start {date.today() + timedelta(days=2)}", "in the future"),
+    ("AAPL --start 2999-01-04", "--start 2999-01-04 is in the future"),
     *[(f"AAPL --timeout {t}", "--timeout") for t in TIMES],
     ("", "no ticker given; try: python scraper.py AAPL"),
 ]
@@ -123,29 +109,45 @@ def test_a_wrong_command_line_is_refused_in_one_line(
     assert yahoo.asked == []
 
 
-def test_help_shows_examples_and_exit_codes(scrape):
-    code, out, _ = scrape("--help")
-    assert code == 0
+def test_the_future_begins_where_the_day_begins_first():
+    """So a session in progress in Auckland can be asked for in Honolulu."""
+    now = pd.Timestamp("2013-03-01 10:30", tz="UTC")
+    for zone in ["Pacific/Honolulu", "Pacific/Kiritimati"]:
+        Request(start=date(2013, 3, 2)).check(now.tz_convert(zone))
+        with pytest.raises(Refused, match="in the future"):
+            Request(start=date(2013, 3, 3)).check(now.tz_convert(zone))
+
+
+def test_scraper_py_is_the_command_and_is_not_installed():
+    run = process("scraper.py", "--help")
+    out, _ = run.communicate()
+    assert run.returncode == 0
     for word in ["python scraper.py AAPL MSFT", "--force", "130"]:
         assert word in out
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    installed = project["tool"]["setuptools"]
+    names = installed["packages"] + installed.get("py-modules", [])
+    assert {n.partition(".")[0] for n in names} == {"forecasting", "theory"}
 
 
 def test_files_go_to_data_unless_told_otherwise(monkeypatch):
     monkeypatch.chdir(ROOT)
-    assert scraper.parse_arguments(["AAPL"]).data == Path("data")
+    assert parse_arguments(["AAPL"]).data == Path("data")
     monkeypatch.chdir(ROOT / "tests")
-    assert scraper.parse_arguments(["AAPL"]).data == prices.DATA
+    assert parse_arguments(["AAPL"]).data == prices.DATA
 
 
 # ---- several tickers
 
 
-def test_one_bad_ticker_of_three_does_not_keep_the_others(scrape):
-    code, out, err = scrape("AAPL", "NOSUCH", "IBM")
+def test_one_bad_ticker_of_three_does_not_keep_the_others(yahoo, scrape):
+    code, out, err = scrape("AAPL", "NOSUCH", "IBM", "aapl", " AAPL")
     assert code == 1
     assert {line.split(":")[0] for line in out.splitlines()} == {"AAPL", "IBM"}
+    assert len(yahoo.times()) == 3  # one typed twice is asked once
     (line,) = others(err)
     assert line.startswith("NOSUCH: unknown symbol")
+    assert "Traceback" in scrape("NOSUCH", "--verbose")[2]
     for name in ["AAPL", "IBM"]:
         assert (scrape.folder / f"{name}.csv").read_bytes() == good(name)
     assert len(list(scrape.folder.iterdir())) == 2
@@ -312,6 +314,19 @@ def test_who_is_refused_by_yahoo_stops_asking(yahoo, scrape):
     assert len(charts(yahoo)) < 45
 
 
+def test_what_asking_again_cannot_mend_does_not_end_the_list(yahoo, scrape):
+    """Twelve in a row that Yahoo calls otherwise, then a healthy one."""
+    scrape.manners = Manners(workers=1, pace=0, pause=0)
+    names = many(yahoo, 12)
+    for name in names:
+        yahoo.charts[name]["meta"]["symbol"] = "MSFT"
+    code, out, err = scrape(*listed(scrape.folder, *names, "IBM"))
+    assert (code, out.count("\n")) == (1, 1)
+    assert (scrape.folder / "IBM.csv").read_bytes() == good("IBM")
+    assert len(yahoo.times()) == 12 + 1
+    assert err.count("about MSFT") == 12 + 1  # and in the summary
+
+
 @posix
 def test_on_a_terminal_several_tickers_show_a_bar(yahoo, tmp_path):
     import termios
@@ -347,10 +362,10 @@ STUDY = """
 import sys
 sys.path.insert(0, "tests")
 from yahoo_standin import StandIn
-from yfinance.data import YfData
 from forecasting import study
+from forecasting.market import yahoo
 
-YfData()._session = StandIn(int(sys.argv[1]))
+yahoo.new_session = lambda: StandIn(int(sys.argv[1]))
 sys.exit(study.main(["AAPL"]))
 """
 
@@ -389,16 +404,18 @@ def test_the_four_steps_of_the_docstring_are_the_commands(
     scrape.csv.unlink()
     monkeypatch.chdir(scrape.folder)
     Path("data").mkdir()
-    steps = re.findall(r"^ {4}(\w.*)$", scraper.__doc__, re.MULTILINE)
-    here = {"fetch": partial(fetch, session=yahoo.session()), "parse": parse}
+    text = ast.get_docstring(ast.parse((ROOT / "scraper.py").read_text()))
+    steps = re.findall(r"^ {4}(\w.*)$", text, re.MULTILINE)
+    ask = partial(fetch, client=Client(yahoo.session()))
+    here = {"fetch": ask, "parse": parse, "validate": validate}
     exec(
-        "\n".join(steps),
-        here | {"validate": validate, "save": save, "Path": Path},
+        "\n".join(steps), here | {"write_history": write_history, "Path": Path}
     )
     assert Path("data", "AAPL.csv").read_bytes() == saved
 
 
-def test_nothing_new_leaves_the_file_untouched(scrape):
+def test_the_folder_is_made_and_nothing_new_leaves_the_file_untouched(scrape):
+    scrape.folder = scrape.folder / "deep" / "down"
     scrape.saves()
     before = scrape.csv.stat()
     _, out, _ = scrape("AAPL")
@@ -428,16 +445,30 @@ def test_a_damaged_file_is_detected_and_rebuilt(scrape, content):
     scrape.saves("the file on disk was damaged")
 
 
-def test_an_older_file_is_replaced_without_a_word(scrape):
+def test_a_file_is_older_or_damaged_by_utc_and_not_by_a_clock_on_a_wall(
+    scrape,
+):
     scrape.csv.write_bytes(good(rows=200))
-    scrape.saves()
+    scrape.saves()  # the older one is replaced without a word
+    now = pd.Timestamp("2002-02-28", tz="Pacific/Kiritimati")
+    for zone in ["Pacific/Kiritimati", "Pacific/Honolulu"]:
+        assert previous(scrape.csv, now.tz_convert(zone))[0] is not None
+    now -= pd.Timedelta(seconds=1)
+    assert previous(scrape.csv, now) == (None, "it reaches into the future")
 
 
-def test_a_directory_in_the_place_of_the_file_is_refused(yahoo, scrape):
+def test_a_folder_for_the_file_or_a_file_for_the_folder_is_refused(
+    yahoo, scrape
+):
     scrape.csv.mkdir()
     code, out, err = scrape("AAPL")
     assert (code, out) == (1, "")
     assert "is a directory" in err
+    scrape.folder = scrape.folder / "data"
+    scrape.folder.write_bytes(b"a file")
+    code, _, err = scrape("AAPL")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "AAPL: --data" in err
     assert yahoo.asked == []
 
 
@@ -449,20 +480,6 @@ def test_a_symlink_is_replaced_and_its_target_left_alone(scrape):
     scrape.saves("the file on disk was damaged")
     assert outside.read_bytes() == b"not ours"
     assert not scrape.csv.is_symlink()
-
-
-def test_the_folder_is_made_where_it_is_missing(scrape):
-    scrape.folder = scrape.folder / "deep" / "down"
-    scrape.saves()
-
-
-def test_a_file_in_the_place_of_the_folder_is_refused(yahoo, scrape):
-    scrape.folder = scrape.folder / "data"
-    scrape.folder.write_bytes(b"a file")
-    code, _, err = scrape("AAPL")
-    assert (code, err.count("\n")) == (2, 1)
-    assert "AAPL: --data" in err
-    assert yahoo.asked == []
 
 
 def test_old_strays_are_removed_and_young_ones_left(scrape):
@@ -509,20 +526,23 @@ KILLED = """
 import os, signal, sys, time
 sys.path.insert(0, "tests")
 from yahoo_standin import StandIn
-import scraper
+from forecasting.market.command import main
 from forecasting.market.request import Manners
 
 port, folder, *moments = sys.argv[1:]
 arguments = ["AAPL", "--data", folder]
-assert scraper.main(arguments, StandIn(int(port)), Manners(pace=0)) == 0
+for _ in range(2):  # the second shows how long one takes here
+    started = time.monotonic()
+    assert main(arguments, StandIn(int(port)), Manners(pace=0)) == 0
+    took = time.monotonic() - started
 for moment in moments:
     child = os.fork()
     if not child:
         # A half line would join ours.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")
         while True:
-            scraper.main(arguments, StandIn(int(port)), Manners(pace=0))
-    time.sleep(float(moment))
+            main(arguments, StandIn(int(port)), Manners(pace=0))
+    time.sleep(float(moment) * took)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     with open(os.path.join(folder, "AAPL.csv"), "rb") as file:
@@ -540,8 +560,8 @@ def test_killed_at_any_moment_the_file_is_whole(yahoo, tmp_path):
     ]
     turns = itertools.cycle(both)
     yahoo.always["AAPL"] = lambda handler: next(turns)(handler)
-    draw = random.Random(0).uniform  # a download takes about 0.05 s
-    moments = [f"{draw(0.02, 0.12):.4f}" for _ in range(100)]
+    draw = random.Random(0).uniform
+    moments = [f"{draw(0.4, 2.4):.4f}" for _ in range(100)]
     run = process("-c", KILLED, yahoo.port, tmp_path, *moments)
     out, err = run.communicate()
     assert run.returncode == 0, err
@@ -575,11 +595,6 @@ def test_warnings_as_errors_change_nothing(yahoo, tmp_path):
     assert sorted(first_words) == ["IBM:", "NOSUCH:"]
 
 
-def test_verbose_gives_the_traceback(scrape):
-    assert "Traceback" not in scrape("NOSUCH")[2]
-    assert "Traceback" in scrape("NOSUCH", "--verbose")[2]
-
-
 def test_a_60_year_history_takes_less_than_200_MB(tmp_path):
     days = calendar("XNYS")[:15_700]
     rng = np.random.default_rng(0)
@@ -593,7 +608,7 @@ def test_a_60_year_history_takes_less_than_200_MB(tmp_path):
     path = tmp_path / "AAPL.csv"
     tracemalloc.start()
     checked = validate(parse(content, "AAPL"))
-    write(prices.to_csv(checked.history).encode(), path)
+    write_file(prices.to_csv(checked.history).encode(), path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 200e6

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
-from datetime import date
 from pathlib import Path
 
 import exchange_calendars
@@ -16,10 +15,10 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from yahoo_standin import Yahoo, status
-from yfinance.data import YfData
 
 from forecasting import study
 from forecasting.market import calendars, prices
+from forecasting.market import yahoo as client
 
 pytestmark = pytest.mark.filterwarnings(
     # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
@@ -74,9 +73,9 @@ def predictor(root, source):
 
 
 def sessions_ago(day):
-    """Sessions of New York from a day to today, by its calendar."""
+    """Sessions of New York that are over since a day's, by its calendar."""
     calendar = exchange_calendars.get_calendar("XNYS", start=day)
-    return (calendar.sessions <= pd.Timestamp.today()).sum() - 1
+    return (calendar.closes <= pd.Timestamp.now("UTC")).sum() - 1
 
 
 def files(root):
@@ -227,7 +226,7 @@ def yahoo(root, monkeypatch):
     """A Yahoo on the loopback, for the scraper's real client."""
     monkeypatch.setenv("FORECASTING_DATA", str(root / "data"))
     with Yahoo(rows=study.ROWS_NEEDED) as server:
-        monkeypatch.setattr(YfData(), "_session", server.session())
+        monkeypatch.setattr(client, "new_session", server.session)
         yield server
 
 
@@ -263,14 +262,13 @@ def test_a_fresh_study_goes_on_with_what_is_on_disk(root, yahoo, capsys):
         assert err.endswith("the study goes on with what is on disk\n")
 
 
-def test_the_newest_prices_are_from_today(monkeypatch):
-    """Or from the session before, on a day with one."""
+def test_the_newest_prices_are_of_the_latest_session_that_is_over():
     history = prices.read_csv(SNAPSHOT / "AAPL.csv")
-    calendar = exchange_calendars.get_calendar("XNYS")
-    past = calendar.sessions[calendar.sessions <= pd.Timestamp.today()]
+    closes = exchange_calendars.get_calendar("XNYS").closes
+    past = closes.index[closes <= pd.Timestamp.now("UTC")]
     for end, words in [(None, "the latest session"), (-1, "1 session ago")]:
         history.index = past[:end][-len(history) :]
-        age = calendars.age("AAPL", history, date.today())
+        age = calendars.age("AAPL", history)
         assert age == f"{past[:end][-1].date()}, {words}"
 
 

@@ -1,8 +1,8 @@
-"""A Yahoo Finance on the loopback, for the real yfinance client.
+"""A Yahoo Finance on the loopback, for the real client.
 
 It serves `/v8/finance/chart/SYMBOL` in Yahoo's schema from the histories
 of data/snapshot/, and misbehaves as told. `StandIn` is a session that
-sends every host there: chart, cookie and crumb alike.
+sends every host there.
 
     python tests/yahoo_standin.py PORT AAPL ...    # scraper.py against PORT
 """
@@ -26,8 +26,7 @@ import pandas as pd
 import pytest
 from curl_cffi.requests import Session
 
-import scraper
-from forecasting.market import prices
+from forecasting.market import command, prices
 from forecasting.market.request import Manners
 
 SNAPSHOT = Path(__file__).resolve().parents[1] / "data" / "snapshot"
@@ -74,6 +73,7 @@ def chart(symbol: str, history: pd.DataFrame) -> dict:
     quote["volume"] = history["Volume"].astype(int).tolist()
     (paid,) = stamps(pd.DatetimeIndex([middle]))
     (start,), (end,) = (stamps(history.index[-1:], t) for t in HOURS)
+    zone = {"gmtoffset": -18000, "timezone": "EST"}
     return {
         "meta": {
             "currency": "USD",
@@ -81,10 +81,11 @@ def chart(symbol: str, history: pd.DataFrame) -> dict:
             "exchangeName": EXCHANGES.get(symbol, "NMS"),
             "instrumentType": "EQUITY",
             "regularMarketTime": end + 1,
-            "gmtoffset": -18000,
             "exchangeTimezoneName": "America/New_York",
             "regularMarketPrice": quote["close"][-1],
-            "currentTradingPeriod": {"regular": {"start": start, "end": end}},
+            "currentTradingPeriod": {
+                "regular": zone | {"start": start, "end": end}
+            },
             "dataGranularity": "1d",
             "range": "",
         },
@@ -114,8 +115,7 @@ class Yahoo(ThreadingHTTPServer):
 
     `charts[symbol]`: what it serves, free to edit. `faults[symbol]`: what
     its next chart requests meet instead, each a function of the handler;
-    `always[symbol]`: what all meet; `elsewhere`: what meets those for a
-    cookie or a crumb. `asked`: (time, path) of each request.
+    `always[symbol]`: what all meet. `asked`: (time, path) of each request.
     """
 
     daemon_threads = True
@@ -126,7 +126,6 @@ class Yahoo(ThreadingHTTPServer):
         self.charts = {s: chart(s, snapshot(s, rows)) for s in EXCHANGES}
         self.faults: dict[str, list[Callable]] = defaultdict(list)
         self.always: dict[str, Callable] = {}
-        self.elsewhere: Callable = crumb
         self.asked: list[tuple[float, str]] = []
         self.latency = 0.0
         self.port = self.server_address[1]
@@ -167,7 +166,7 @@ class Handler(BaseHTTPRequestHandler):
         elif folder.endswith("/v8/finance/chart"):
             yahoo.always.get(symbol, serve)(self)
         else:
-            yahoo.elsewhere(self)
+            status(404)(self)
 
     do_POST = do_GET
 
@@ -187,12 +186,6 @@ def serve(handler: Handler) -> None:
     if symbol not in handler.server.charts:
         return error(404, "Not Found", "symbol may be delisted")(handler)
     return handler.reply(document(handler.server.charts[symbol]))
-
-
-def crumb(handler: Handler) -> None:
-    """A crumb; fc.yahoo.com answers 404, and the cookie comes with it."""
-    status = 200 if handler.path.endswith("/v1/test/getcrumb") else 404
-    handler.reply(b"crumb", status, {"Set-Cookie": "A3=cookie; Path=/"})
 
 
 def document(result: dict) -> bytes:
@@ -278,7 +271,7 @@ class Scrape:
         try:
             folder = ["--data", str(self.folder)]
             arguments = [*arguments, *folder]
-            code = scraper.main(arguments, session, self.manners)
+            code = command.main(arguments, session, self.manners)
         except SystemExit as leaving:
             code = leaving.code
         return code, *self.capsys.readouterr()
@@ -315,4 +308,4 @@ class Scrape:
 
 
 if __name__ == "__main__":
-    sys.exit(scraper.main(sys.argv[2:], session=StandIn(int(sys.argv[1]))))
+    sys.exit(command.main(sys.argv[2:], session=StandIn(int(sys.argv[1]))))

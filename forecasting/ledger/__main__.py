@@ -11,7 +11,7 @@ import pandas as pd
 
 from forecasting import kept
 from forecasting.console import say
-from forecasting.files import write
+from forecasting.files import write_file
 from forecasting.ledger import days
 from forecasting.ledger.page import draw
 from forecasting.ledger.record import (
@@ -180,7 +180,7 @@ def rescore(ledger: Path, recorded: pd.DataFrame) -> None:
         float_format="%.8g",
         lineterminator="\n",
     )
-    write(text.encode(), ledger / SCORES)
+    write_file(text.encode(), ledger / SCORES)
     counts = scores["state"].value_counts().to_dict()
     print(", ".join(f"{n:,} {state}" for state, n in counts.items()))
     if len(matured):

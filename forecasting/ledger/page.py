@@ -9,7 +9,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from forecasting.evaluation.significance import confidence_sequence, first_look
-from forecasting.files import write
+from forecasting.files import write_file
 from forecasting.ledger.record import missed
 from forecasting.ledger.scoring import (
     WALK,
@@ -123,7 +123,7 @@ def draw(
         figure = _figure(matured, recorded, histories)
         record = _record(recorded, scores, matured, histories)
     page = TEXT.format(state=text, record=record)
-    write(page.encode(), ledger / "README.md")
+    write_file(page.encode(), ledger / "README.md")
     if figure:
         figure.savefig(ledger / FIGURE)
         plt.close(figure)

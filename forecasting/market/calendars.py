@@ -5,11 +5,11 @@ which comes with the prices; the dating of forecasts knows only the ticker,
 whose suffix names the exchange (none: New York).
 """
 
-import datetime
 import functools
 import re
 import threading
 import warnings
+from datetime import date
 from typing import NamedTuple
 
 import exchange_calendars
@@ -167,22 +167,40 @@ def next_sessions(
     return sessions_ahead(ticker, history, count).dates
 
 
+def utc(now: pd.Timestamp | None = None) -> pd.Timestamp:
+    """A moment in UTC; default: this one. No clock on a wall is asked."""
+    return pd.Timestamp.now("UTC") if now is None else now.tz_convert("UTC")
+
+
+def latest_date(now: pd.Timestamp | None = None) -> pd.Timestamp:
+    """The date where a day begins first, which no session can exceed."""
+    east = utc(now) + pd.Timedelta(hours=14)
+    return east.tz_localize(None).normalize()
+
+
 def sessions_since(
-    ticker: str, history: pd.DataFrame, today: datetime.date
+    ticker: str, history: pd.DataFrame, now: pd.Timestamp | None = None
 ) -> int:
-    """How many sessions a history lacks: those after it, today's included.
+    """How many sessions a history lacks: those after it that are over.
 
-    Counted as ``sessions_ahead`` dates them, so where the calendar is not
-    known holidays count, too.
+    ``now``: with a time zone; default: this moment. Sessions are those of
+    ``sessions_ahead``, so where the calendar is not known holidays count,
+    too, and a session is over when its day is, in UTC.
     """
-    today = pd.Timestamp(today)
-    days = max((today - history.index[-1]).days, 0)  # no more than sessions
-    return int((next_sessions(ticker, history, days) <= today).sum())
+    now = utc(now)
+    # No more days than sessions.
+    count = max((latest_date(now) - history.index[-1]).days, 0)
+    days = next_sessions(ticker, history, count)
+    ends = (days + pd.Timedelta(days=1)).tz_localize("UTC")
+    known = _closes(exchange_of(ticker).calendar).reindex(days)
+    return int((known.fillna(pd.Series(ends, days)) <= now).sum())
 
 
-def age(ticker: str, history: pd.DataFrame, today: datetime.date) -> str:
+def age(
+    ticker: str, history: pd.DataFrame, now: pd.Timestamp | None = None
+) -> str:
     """The date of a history's last row, and how many sessions ago it was."""
-    count = sessions_since(ticker, history, today)
+    count = sessions_since(ticker, history, now)
     ago = {0: "the latest session", 1: "1 session ago"}
     last = history.index[-1].date()
     return f"{last}, {ago.get(count, f'{count:,} sessions ago')}"
@@ -223,7 +241,7 @@ def due(days: pd.DatetimeIndex, code: str) -> tuple[str, pd.DatetimeIndex]:
 
 
 def last_closed(
-    ticker: str, now: pd.Timestamp, end: datetime.date | None = None
+    ticker: str, now: pd.Timestamp, end: date | None = None
 ) -> pd.Timestamp | None:
     """The last session of a ticker's exchange that is over.
 

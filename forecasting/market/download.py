@@ -1,19 +1,17 @@
 """Download: many tickers side by side, each asked again until it works."""
 
-import logging
-import os
 import queue
 import random
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import tenacity
-import yfinance
 from curl_cffi.requests import Session
 from tqdm import tqdm
 
@@ -28,9 +26,9 @@ from forecasting.market.request import (
     Request,
     normalise,
 )
-from forecasting.market.store import final, previous, save
+from forecasting.market.store import final, previous, write_history
 from forecasting.market.validate import validate
-from forecasting.market.yahoo import Guard, fetch
+from forecasting.market.yahoo import Client, fetch
 
 LAST_WRITE = 0.5  # seconds that Ctrl-C leaves to what is being written
 MANY = 10  # tickers whose failures are summed up at the end ...
@@ -51,73 +49,88 @@ def download(
     0: all are saved; 1: one is not, and a line on stderr says why; 130:
     Ctrl-C, after which the requests under way are left to themselves. Where
     many are asked, stderr ends with what failed, a line for each cause.
-    `session`: a curl_cffi session to use in place of yfinance's own.
+    `session`: a curl_cffi session; None: a new one, as yfinance makes it.
     """
-    # yfinance's caches on disk may be locked or corrupt; ours is to have none.
-    yfinance.set_tz_cache_location(os.devnull)
-    if not verbose:
-        for name in ["yfinance", "bs4"]:
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-    paths, failed = {}, {}
+    client, request = Client(session, manners), request or Request()
+    paths, results = places(tickers, folder)
+
+    def work(ticker: str) -> list[str]:
+        return update(ticker, paths[ticker], request, client)
+
+    threads, done = side_by_side(work, list(paths), client.manners.workers)
+    bar = tqdm(
+        done,
+        total=len(paths),
+        unit="ticker",
+        leave=False,
+        disable=True if len(paths) < 2 else None,  # None: only on a terminal
+    )
+    stopped, failing = "", deque[bool](maxlen=HOPELESS)
+    try:
+        for ticker, result in bar:
+            results[ticker] = result
+            tell(ticker, result, paths[ticker], verbose)
+            failing.append(isinstance(result, Faulty))
+            if sum(failing) == HOPELESS:  # to go on would not be polite
+                stopped = f"stopped after {HOPELESS} failures in a row"
+                break
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+    if stopped:
+        finish(threads, client)
+    failed = {t: r for t, r in results.items() if isinstance(r, Exception)}
+    if failed and len(tickers) > MANY:
+        sum_up(failed, len(tickers))
+    if stopped:
+        say(
+            f"{stopped}: {len(results) - len(failed)} of {len(paths)} tickers "
+            "are saved; run the same command again for the rest"
+        )
+    return 130 if stopped == "interrupted" else 1 if failed else 0
+
+
+def places(
+    tickers: list[str], folder: Path
+) -> tuple[dict[str, Path], dict[str, Exception]]:
+    """Where each ticker is saved; and why it is none, which a line says."""
+    paths: dict[str, Path] = {}
+    refused: dict[str, Exception] = {}
     for ticker in tickers:
         try:
             name = normalise(ticker)
             paths[name] = folder / f"{name}.csv"
         except Refused as error:
             name = brief(ticker, 24) or repr(ticker)
-            failed[name] = error
+            refused[name] = error
             say(f"{name}: {error}")
-    guard, request = Guard(session, manners), request or Request()
+    return paths, refused
 
-    def work(ticker: str) -> list[str]:
-        return update(ticker, paths[ticker], request, guard)
 
-    threads, results = side_by_side(work, list(paths), guard.manners.workers)
-    bar = tqdm(
-        results,
-        total=len(paths),
-        unit="ticker",
-        leave=False,
-        disable=True if len(paths) < 2 else None,  # None: only on a terminal
-    )
-    saved, in_a_row, stopped = 0, 0, ""
-    try:
-        for ticker, result in bar:
-            if not isinstance(result, Exception):
-                saved, in_a_row = saved + 1, 0
-                summary, *notes = result
-                for note in notes:
-                    say(f"{ticker}: {note}")
-                tqdm.write(f"{ticker}: {summary}")
-                continue
-            failed[ticker] = result
-            if verbose:
-                say("".join(traceback.format_exception(result)).rstrip())
-            say(f"{ticker}: {explain(ticker, result, paths[ticker])}")
-            passing = isinstance(result.__cause__, Faulty)
-            in_a_row = in_a_row + 1 if passing else 0
-            if in_a_row == HOPELESS:  # to go on would not be polite
-                stopped = f"stopped after {HOPELESS} failures in a row"
-                break
-    except KeyboardInterrupt:
-        stopped = "interrupted"
-    if stopped:
-        guard.stopped.set()
-        end = time.monotonic() + LAST_WRITE
-        for thread in threads:
-            thread.join(max(0, end - time.monotonic()))
-    if failed and len(tickers) > MANY:
-        sum_up(failed, len(tickers))
-    if stopped:
-        say(
-            f"{stopped}: {saved} of {len(paths)} tickers are saved; "
-            "run the same command again for the rest"
-        )
-    return 130 if stopped == "interrupted" else 1 if failed else 0
+def tell(
+    ticker: str, result: list[str] | Exception, path: Path, verbose: bool
+) -> None:
+    """Print what came of a ticker: on stderr what a reader should know."""
+    if isinstance(result, Exception):
+        if verbose:
+            say("".join(traceback.format_exception(result)).rstrip())
+        say(f"{ticker}: {explain(ticker, result, path)}")
+        return
+    summary, *notes = result
+    for note in notes:
+        say(f"{ticker}: {note}")
+    tqdm.write(f"{ticker}: {summary}")
+
+
+def finish(threads: list[threading.Thread], client: Client) -> None:
+    """Ask for nothing more; let what is being written be finished."""
+    client.stopped.set()
+    end = time.monotonic() + LAST_WRITE
+    for thread in threads:
+        thread.join(max(0, end - time.monotonic()))
 
 
 def update(
-    ticker: str, path: Path, request: Request, guard: Guard
+    ticker: str, path: Path, request: Request, client: Client
 ) -> list[str]:
     """Bring one CSV up to date: a summary, then notes; or Refused, OSError."""
     if path.is_dir():
@@ -125,12 +138,12 @@ def update(
     start, end = request.start, request.end
     if request.resume and (day := holds(path, ticker, end)):
         return [f"{path} holds its last closed session, {day.date()}"]
-    reply = ask(ticker, request, guard)  # fetch and parse
+    reply = ask(ticker, request, client)  # fetch and parse
     checked = validate(reply, start, end, request.live_bar)
     prices.check(checked.history, ticker)
-    if guard.stopped.is_set():
+    if client.stopped.is_set():
         raise Refused("interrupted; run again")
-    written = save(checked, path, request.force)
+    written = write_history(checked, path, request.force)
     first, last = checked.history.index[[0, -1]]
     summary = (
         f"{len(checked.history)} rows, {first.date()} to {last.date()}, {path}"
@@ -145,36 +158,40 @@ def holds(path: Path, ticker: str, end: date | None) -> pd.Timestamp | None:
 
     All of it: a bar that was in progress when it was saved is not final.
     """
-    last = calendars.last_closed(ticker, pd.Timestamp.now("UTC"), end)
+    last = calendars.last_closed(ticker, calendars.utc(), end)
     history, _ = previous(path)
     if history is None or last is None or history.index[-1] < last:
         return None
     return last if final(path, history) else None
 
 
-def ask(ticker: str, request: Request, guard: Guard) -> Reply:
+def ask(ticker: str, request: Request, client: Client) -> Reply:
     """Fetch and parse, again and again until it works or time is up."""
-    guard.allow(request.timeout)
+    deadline = time.monotonic() + request.timeout
 
     def wait(state) -> float:
-        pause = guard.manners.pause * 2 ** min(state.attempt_number - 1, 3)
+        pause = client.manners.pause * 2 ** min(state.attempt_number - 1, 3)
         pause *= random.uniform(0.75, 1.25)
         return max(pause, state.outcome.exception().after)
 
     def stop(state) -> bool:
         seconds = state.seconds_since_start + state.upcoming_sleep
-        tries = min(guard.manners.tries, state.outcome.exception().tries)
+        tries = min(client.manners.tries, state.outcome.exception().tries)
         return seconds > request.timeout or state.attempt_number >= tries
+
+    def sleep(seconds: float) -> None:
+        client.stopped.wait(seconds)  # Ctrl-C ends the waiting
 
     @tenacity.retry(
         retry=tenacity.retry_if_exception_type(Faulty),
         wait=wait,
         stop=stop,
-        sleep=guard.stopped.wait,  # Ctrl-C ends the waiting
+        sleep=sleep,
         reraise=True,
     )
     def attempt() -> Reply:
-        return parse(fetch(ticker, request.start, request.end, guard), ticker)
+        content = fetch(ticker, request.start, request.end, client, deadline)
+        return parse(content, ticker)
 
     try:
         return attempt()
@@ -186,7 +203,7 @@ def ask(ticker: str, request: Request, guard: Guard) -> Reply:
     except Faulty as error:
         tries = attempt.statistics["attempt_number"]
         patience = f"in {error.after:.0f} s" if error.after else "later"
-        raise Refused(
+        raise Faulty(
             f"{error}; {tries} tries, run again {patience}"
         ) from error
 
@@ -199,7 +216,8 @@ def side_by_side(
     What came of it is an exception where the work raised one. The threads
     are daemons: Python does not wait at its end for a request that hangs.
     """
-    todo, done = queue.SimpleQueue(), queue.SimpleQueue()
+    todo: queue.SimpleQueue[str] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple] = queue.SimpleQueue()
     for ticker in tickers:
         todo.put(ticker)
 

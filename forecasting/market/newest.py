@@ -1,7 +1,6 @@
 """The newest prices of some tickers: from Yahoo, or from the disk."""
 
 from collections.abc import Iterable
-from datetime import date
 
 import pandas as pd
 
@@ -14,7 +13,7 @@ from forecasting.market.store import final
 
 def normalise_all(tickers: list[str]) -> list[str | None]:
     """Tickers as Yahoo writes them; None, and a line, for what is none."""
-    names = []
+    names: list[str | None] = []
     for ticker in tickers:
         try:
             names.append(normalise(ticker))
@@ -25,18 +24,20 @@ def normalise_all(tickers: list[str]) -> list[str | None]:
 
 
 def load_newest(
-    tickers: list[str], peers: Iterable[str] = ()
+    tickers: list[str],
+    peers: Iterable[str] = (),
+    now: pd.Timestamp | None = None,
 ) -> dict[str, pd.DataFrame]:
     """The newest prices of tickers and their peers: ``{ticker: prices}``.
 
     Those on the disk where there are no newer ones, and a line says how old
     these are. What has no usable prices is left out, and a line says why.
+    ``now``: with a time zone; default: this moment.
     """
     if not tickers:  # nothing to compare the peers with
         return {}
     wanted = list(dict.fromkeys([*tickers, *peers]))
-    today = date.today()
-    due = [ticker for ticker in wanted if is_behind(ticker, today)]
+    due = [ticker for ticker in wanted if is_behind(ticker, now)]
     folder = prices.directories()[0]
     if prices.frozen(folder):
         due = []
@@ -58,20 +59,21 @@ def load_newest(
             say(str(error))
             continue
         if ticker in tickers:
-            old = calendars.age(ticker, histories[ticker], today)
+            old = calendars.age(ticker, histories[ticker], now)
             print(f"{prices.show(path)}: to {old}")
     return histories
 
 
-def is_behind(ticker: str, today: date) -> bool:
+def is_behind(ticker: str, now: pd.Timestamp | None = None) -> bool:
     """Whether the prices on the disk lack a session, or cannot be read.
 
-    Or whether their last session was still in progress.
+    Or whether their last session was still in progress. ``now``: with a
+    time zone; default: this moment.
     """
     try:
         path = prices.find(ticker)
         history = prices.read_csv(path)
     except prices.PriceError:
         return True
-    behind = calendars.sessions_since(ticker, history, today) > 0
+    behind = calendars.sessions_since(ticker, history, now) > 0
     return behind or not final(path, history)

@@ -5,15 +5,21 @@ A history is a DataFrame of adjusted daily prices: index ``Date``
 """
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from forecasting.console import brief, say
+
 # data/ of the checkout; of the current folder where this is installed.
 DATA = Path(__file__).resolve().parents[2] / "data"
 if not (DATA / "snapshot").is_dir():
     DATA = Path.cwd() / "data"
+SYMBOL = re.compile(  # Yahoo's; safe as a file name, and in a page
+    r"\^?[A-Z0-9]([A-Z0-9.&=_-]{0,22}[A-Z0-9])?", re.ASCII | re.IGNORECASE
+)
 OHLC = ["Open", "High", "Low", "Close"]
 COLUMNS = [*OHLC, "Volume"]
 DECIMALS = 6  # of a price in a CSV, and ...
@@ -43,7 +49,14 @@ def frozen(directory: Path) -> bool:
 
 def tickers() -> list[str]:
     """Tickers with a CSV, in alphabetical order."""
-    return sorted({p.stem for d in directories() for p in d.glob("*.csv")})
+    found = {name for d in directories() for name in _csv_files(d)}
+    return sorted(name for name in found if SYMBOL.fullmatch(name))
+
+
+def _csv_files(directory: Path) -> dict[str, Path]:
+    """CSVs by their names, but for hidden ones: macOS leaves ._IBM.csv."""
+    paths = sorted(directory.glob("*.csv"))
+    return {p.stem: p for p in paths if not p.name.startswith(".")}
 
 
 def find(ticker: str) -> Path:
@@ -78,13 +91,19 @@ def load_directory(
 ) -> dict[str, pd.DataFrame]:
     """Read ``{ticker: history}`` from a directory of CSVs.
 
-    Raises PriceError for a missing or empty directory, a missing ticker,
-    or any file that breaks the contract.
+    A file whose name is no symbol is left out, and a line says so. Raises
+    PriceError for a missing or empty directory, a missing ticker, or any
+    file that breaks the contract.
     """
     directory = Path(directory)
     if not directory.is_dir():
         raise PriceError(f"{directory}: no such directory")
-    paths = {p.stem: p for p in sorted(directory.glob("*.csv"))}
+    paths = _csv_files(directory)
+    for name in [name for name in paths if not SYMBOL.fullmatch(name)]:
+        say(
+            f"{directory}: {brief(paths.pop(name).name)} is left out; name it "
+            "with at most 24 letters, digits and . - = & _"
+        )
     if not paths:
         raise PriceError(f"{directory}: no CSV files; see data/README.md")
     missing = [name for name in names or [] if name not in paths]
@@ -100,19 +119,22 @@ def read_csv(path: Path) -> pd.DataFrame:
     path = Path(path)
     where = show(path)
     try:
-        prices = pd.read_csv(path)
+        prices = pd.read_csv(path, dtype={"Date": str})
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = brief(error)
         raise PriceError(f"{where}: not a readable CSV ({reason})") from error
+    if not isinstance(prices.index, pd.RangeIndex):
+        raise PriceError(f"{where}: rows have more fields than the header")
     absent = [c for c in ["Date", *COLUMNS] if c not in prices.columns]
     if absent:
         raise PriceError(f"{where}: no column {', '.join(absent)}")
     dates = pd.to_datetime(prices["Date"], format="%Y-%m-%d", errors="coerce")
-    if dates.isna().any():
-        row = int(np.argmax(dates.isna()))
+    no_date = dates.isna() | (dates.dt.year < 1)  # pandas reads a year 0
+    if no_date.any():
+        row = int(np.argmax(no_date))
         raise PriceError(
             f"{where}: line {row + 2}: Date is not YYYY-MM-DD: "
-            f"{prices['Date'][row]!r}"
+            f"{brief(repr(prices['Date'][row]))}"
         )
     prices.index = pd.DatetimeIndex(dates, name="Date")
     return check(prices[COLUMNS], where)
@@ -128,7 +150,7 @@ def check(prices: pd.DataFrame, where: str) -> pd.DataFrame:
         twice = step[row - 1] == np.timedelta64(0)
         fault = "is there twice" if twice else "is not in order"
         raise PriceError(f"{where}: {prices.index[row].date()} {fault}")
-    values = prices.apply(pd.to_numeric, errors="coerce").astype(float)
+    values = prices.apply(_numbers)
     high = values["High"] * (1 + ROUNDING)
     low = values["Low"] * (1 - ROUNDING)
     faults = {
@@ -145,6 +167,13 @@ def check(prices: pd.DataFrame, where: str) -> pd.DataFrame:
                 f"{where}: {values.index[bad][0].date()}: {fault}"
             )
     return values
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    """A column as floats, NaN for what is no number."""
+    if column.dtype in (object, bool):  # object: too large for 64 bits
+        column = column.astype(str)
+    return pd.to_numeric(column, errors="coerce").astype(float)
 
 
 def require_rows(prices: pd.DataFrame, needed: int, ticker: str) -> None:

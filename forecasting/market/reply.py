@@ -1,7 +1,6 @@
 """Parse: Yahoo's chart reply → bars; what is not its schema is refused."""
 
 import json
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +8,11 @@ import pandas as pd
 
 from forecasting.console import brief
 from forecasting.market import prices
-from forecasting.market.calendars import BY_CODE, CERTAIN, UNKNOWN
+from forecasting.market.calendars import BY_CODE, CERTAIN, UNKNOWN, utc
 from forecasting.market.request import Faulty, NoPrices, Refused
+
+# What Python raises where a reply has another form than is read.
+MALFORMED = LookupError, TypeError, ValueError, ArithmeticError, AttributeError
 
 
 @dataclass
@@ -31,27 +33,33 @@ class Reply:
     splits: dict[pd.Timestamp, float]
 
 
-def parse(content: bytes, ticker: str, now: float | None = None) -> Reply:
+def parse(
+    content: bytes, ticker: str, now: pd.Timestamp | None = None
+) -> Reply:
     """Read a chart reply received at `now` (default: this moment).
 
-    Raises Refused where Yahoo has no prices, and Faulty for anything that
-    is not its schema or not about the daily bars of this ticker.
+    Raises Faulty for what is not a chart, which may pass; and Refused where
+    the chart is of something else, or has no prices, or bars that are not
+    in Yahoo's schema: it will be the same chart when asked for again.
     """
     try:
         document = json.loads(content, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        what = {b"": "nothing", b"<": "a web page"}
-        what = what.get(content.lstrip()[:1], "something broken")
+        kinds = {b"": "nothing", b"<": "a web page"}
+        what = kinds.get(content.lstrip()[:1], "something broken")
         raise Faulty(f"not JSON: Yahoo sent {what}") from error
     try:
-        return _read_chart(document["chart"], ticker, now or time.time())
-    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        chart = _find_chart(document["chart"])
+    except MALFORMED as error:
         raise Faulty(f"not Yahoo's format: {brief(error, 60)}") from error
-    except AttributeError as error:
-        raise Faulty("not Yahoo's format: a list for a dictionary") from error
+    try:
+        _check_subject(chart["meta"], ticker)
+        return _read_chart(chart, utc(now).timestamp())
+    except MALFORMED as error:
+        raise Refused(f"not Yahoo's format: {brief(error, 60)}") from error
 
 
-def _read_chart(chart: dict, ticker: str, now: float) -> Reply:
+def _find_chart(chart: dict) -> dict:
     if error := chart.get("error"):
         if error["code"] == "Not Found":
             raise Refused("unknown symbol; look it up on finance.yahoo.com")
@@ -59,8 +67,12 @@ def _read_chart(chart: dict, ticker: str, now: float) -> Reply:
     if not chart["result"]:
         raise NoPrices("Yahoo's reply is empty")
     (result,) = chart["result"]
+    result["meta"].keys()  # of a dictionary
+    return result
+
+
+def _read_chart(result: dict, now: float) -> Reply:
     meta, stamps = result["meta"], result.get("timestamp")
-    _check_subject(meta, ticker)
     if not stamps:
         raise NoPrices("Yahoo's reply has no rows")
     if set(map(type, stamps)) != {int}:
@@ -82,7 +94,8 @@ def _read_chart(chart: dict, ticker: str, now: float) -> Reply:
 
     zone = meta["exchangeTimezoneName"]
     today = _dates([int(now)], zone)[0]
-    live = today  # where Yahoo does not say, today's bar is in progress
+    # Where Yahoo does not say, today's bar is in progress.
+    live: pd.Timestamp | None = today
     if period := (meta.get("currentTradingPeriod") or {}).get("regular"):
         seen = min(meta.get("regularMarketTime") or now, now)
         start = _dates([period["start"]], zone)[0]
@@ -102,14 +115,16 @@ def _read_chart(chart: dict, ticker: str, now: float) -> Reply:
 
 
 def _check_subject(meta: dict, ticker: str) -> None:
-    if meta["symbol"].upper() != ticker:
-        raise ValueError(f"it is about {meta['symbol']}")
-    if meta.get("dataGranularity", "1d") != "1d":
-        raise ValueError(f"its bars are {meta['dataGranularity']}, not 1d")
+    if (symbol := meta["symbol"].upper()) != ticker:
+        other = brief(symbol, 24)
+        raise Refused(f"Yahoo answers about {other}; ask for that symbol")
+    if (step := meta.get("dataGranularity", "1d")) != "1d":
+        raise Refused(f"Yahoo's bars are {brief(step, 24)}, not 1d")
     dollars = meta.get("currency") in (None, "USD")
-    exchange = BY_CODE.get(meta.get("exchangeName"), UNKNOWN)
+    exchange = BY_CODE.get(str(meta.get("exchangeName")), UNKNOWN)
     if exchange.calendar in CERTAIN and not dollars:
-        raise ValueError(f"prices in {meta['currency']} on a US exchange")
+        currency = brief(meta["currency"], 24)
+        raise Refused(f"prices in {currency} on a US exchange")
 
 
 def _unique(pairs: list[tuple]) -> dict:

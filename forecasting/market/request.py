@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+import pandas as pd
+
 from forecasting.console import brief
+from forecasting.market.calendars import latest_date
+from forecasting.market.prices import SYMBOL
 
 
 class Refused(Exception):
@@ -47,10 +51,10 @@ class Request:
     live_bar: bool = False
     resume: bool = False
 
-    def check(self) -> None:
-        """Refuse a range in which no session can lie."""
+    def check(self, now: pd.Timestamp | None = None) -> None:
+        """Refuse a range in which no session can lie, until now."""
         start, end = self.start, self.end
-        if start and start > date.today():
+        if start and pd.Timestamp(start) > latest_date(now):
             raise Refused(
                 f"--start {start} is in the future; give an earlier one"
             )
@@ -71,7 +75,6 @@ class Manners:
     offline_tries: int = 3  # without a network, patience is no use
     pause: float = 0.5  # before the second try, doubling up to eightfold
     chart_time: float = 10  # of a request, or half the time left if more
-    cookie_time: float = 5  # yfinance's first requests; a chart needs none
     max_bytes: int = 32_000_000  # 60 years of daily bars are 2 MB
 
 
@@ -82,8 +85,7 @@ def normalise(ticker: str) -> str:
         raise Refused("the ticker is empty; type one, for example AAPL")
     if re.fullmatch(r"[A-Z]+/[A-Z]", name):
         raise Refused(f"not a Yahoo symbol; try {name.replace('/', '-')}")
-    pattern = r"\^?[A-Z0-9]([A-Z0-9.&=_-]{0,22}[A-Z0-9])?"
-    if not ticker.isascii() or not re.fullmatch(pattern, name):
+    if not ticker.isascii() or not SYMBOL.fullmatch(name):
         raise Refused(
             "not a Yahoo symbol (letters, digits and . - = & _, at most 24); "
             "look it up on finance.yahoo.com"
@@ -107,8 +109,10 @@ def read_list(path: Path) -> list[str]:
 
 def day(text: str | None, option: str) -> date | None:
     """A date given on the command line as YYYY-MM-DD."""
+    if text is None:
+        return None
     try:
-        return text and datetime.strptime(text.strip(), "%Y-%m-%d").date()
+        return datetime.strptime(text.strip(), "%Y-%m-%d").date()
     except ValueError as error:
         raise Refused(
             f"{option} {brief(text)} is not a date; write it as YYYY-MM-DD"

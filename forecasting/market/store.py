@@ -1,24 +1,28 @@
 """Write: a new file, or folder, in one step, if nothing is lost by it."""
 
-from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
 from forecasting.console import brief
-from forecasting.files import write
+from forecasting.files import write_file
 from forecasting.market import calendars, prices
 from forecasting.market.request import Refused
-from forecasting.market.validate import IN_PROGRESS, ONE_DAY, Checked
+from forecasting.market.validate import IN_PROGRESS, Checked
 
 
-def previous(path: Path) -> tuple[pd.DataFrame | None, str]:
-    """The history on disk, or None and what is wrong with the file."""
+def previous(
+    path: Path, now: pd.Timestamp | None = None
+) -> tuple[pd.DataFrame | None, str]:
+    """The history on disk, or None and what is wrong with the file.
+
+    ``now``: with a time zone; default: this moment.
+    """
     if not path.exists():
         return None, ""
     try:
         history = prices.read_csv(path)
-        if history.index[-1].date() > date.today() + ONE_DAY:
+        if history.index[-1] > calendars.latest_date(now):
             return None, "it reaches into the future"
         if prices.to_csv(history).encode() != path.read_bytes():
             return None, "it was edited"
@@ -36,7 +40,7 @@ def final(path: Path, history: pd.DataFrame) -> bool:
     return path.stat().st_mtime >= close.timestamp()
 
 
-def save(checked: Checked, path: Path, force: bool) -> bool:
+def write_history(checked: Checked, path: Path, force: bool) -> bool:
     """Bring a CSV up to date; False where it was. Raises Refused, OSError.
 
     What is doubted about the history is refused unless `force`.
@@ -52,7 +56,7 @@ def save(checked: Checked, path: Path, force: bool) -> bool:
         compare(checked, old, path)
     if checked.doubts and not force:
         raise Refused(f"{'; '.join(checked.doubts)}; --force accepts it")
-    write(content, path)
+    write_file(content, path)
     return True
 
 

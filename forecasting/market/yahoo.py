@@ -1,6 +1,8 @@
-"""Fetch: one request to Yahoo through yfinance's client, in bounded time.
+"""Fetch: one request for one ticker's chart, in bounded time.
 
-yfinance's client (cookies, crumbs, a browser's TLS) does the talking. Its
+yfinance makes the session, because it knows which browser Yahoo lets in. The
+session is one of our own: yfinance's client is shared by the whole process,
+and asks for a cookie and a crumb first, which a chart does not need. Its
 `history()` is not used, because it mends in silence: it keeps the first of
 two conflicting bars and turns a missing volume into 0, a missing adjusted
 close into the close.
@@ -11,13 +13,12 @@ import math
 import sys
 import threading
 import time
-from datetime import date, timedelta
+from datetime import date
 from email.utils import parsedate_to_datetime
 
 import pandas as pd
-import yfinance
-from curl_cffi.requests import Session, exceptions
-from yfinance.data import YfData
+from curl_cffi.requests import Response, Session, exceptions
+from yfinance.data import new_session
 
 from forecasting.console import brief
 from forecasting.market.request import (
@@ -29,103 +30,72 @@ from forecasting.market.request import (
 )
 
 URL = "https://query2.finance.yahoo.com/v8/finance/chart/"
+DAY = 86400  # seconds
 UNKNOWN_OPTION = 48  # what curl_cffi is told by a libcurl not its own
 
 
-class Guard(Session):
-    """A session that ends in time, for yfinance's client to use.
+class Client:
+    """What all threads of a download share: a session and a polite pace.
 
-    yfinance would wait 30 s each for a cookie and a crumb, fetch the cookie
-    anew for every chart, and repeat a request that fails without a pause.
-    Here cookie and crumb are fetched once and soon given up, and HTTP faults
-    of a chart are raised at once. yfinance's client is a singleton that all
-    threads share, and so is the guard; the deadline is kept per thread, but
-    when Yahoo limits the rate of one, all of them pause.
+    `session`: a curl_cffi session; None: a new one, as yfinance makes it.
+    When Yahoo limits the rate of one thread, all of them pause.
     """
 
     def __init__(
         self, session: Session | None = None, manners: Manners | None = None
     ):
-        """Guard a session; None: the one yfinance has."""
-        super().__init__()
+        self.session = session or new_session()
         self.manners = manners or Manners()
-        inner = session or YfData()._session
-        self.inner = getattr(inner, "inner", inner)  # never guard a guard
-        self.thread = threading.local()
-        self.stopped = threading.Event()
+        self.stopped = threading.Event()  # from then on nothing is asked
         self.turn = threading.Lock()
         self.paused = 0.0  # until then, by the monotonic clock
-        self.kept: dict = {}
 
-    def allow(self, seconds: float) -> None:
-        """Start the clock for the requests of this thread."""
-        self.thread.deadline = time.monotonic() + seconds
+    def get(self, url: str, query: dict, deadline: float) -> bytes:
+        """Send a request at its turn; the content of a good reply.
 
-    def request(self, method: str, url: str, **options):
-        """Send a request: in time, at a polite pace, of bounded size."""
-        if url.startswith(URL):
-            self._take_turn()
-            limit = self.manners.chart_time
-            response = self._send(method, url, limit, options)
-            if response.status_code in (401, 403):
-                self.kept.clear()  # for yfinance fetches a new cookie now
-                return response
-            try:
-                check_status(response)
-            except Limited as error:
-                end = time.monotonic() + max(error.after, self.manners.pause)
-                self.paused = max(self.paused, end)
-                raise
-            return response
-        if (method, url) not in self.kept:
-            limit = self.manners.cookie_time
-            try:
-                answer = self._send(method, url, limit, options)
-            except exceptions.RequestException as error:
-                answer = error
-            self.kept[method, url] = answer
-        if isinstance(answer := self.kept[method, url], Exception):
-            raise answer
-        return answer
+        `deadline`: by the monotonic clock. Raises Refused, or what curl does.
+        """
+        self._take_turn(deadline)
+        left = deadline - time.monotonic()
+        if left <= 0 or self.stopped.is_set():
+            raise Faulty("Yahoo gave no complete reply in time", tries=1)
+        content, most = bytearray(), self.manners.max_bytes
 
-    def _take_turn(self) -> None:
+        def collect(chunk: bytes) -> int:
+            content.extend(chunk)
+            if len(content) > most:
+                raise Refused(f"a reply larger than {most:,} bytes")
+            return len(chunk)
+
+        # Half of what is left: one that hangs must not be the last.
+        limit = min(left, max(self.manners.chart_time, left / 2))
+        response = self.session.get(
+            url, params=query, timeout=limit, content_callback=collect
+        )
+        try:
+            check_status(response, bytes(content))
+        except Limited as error:
+            end = time.monotonic() + max(error.after, self.manners.pause)
+            self.paused = max(self.paused, end)
+            raise
+        return bytes(content)
+
+    def _take_turn(self, deadline: float) -> None:
         """Wait as long as the pace asks for, or Yahoo has asked."""
-        left = self.thread.deadline - time.monotonic()
         # Who has the turn may be waiting out a pause that is too long here.
-        if not self.turn.acquire(timeout=max(left, 0)):
+        if not self.turn.acquire(timeout=max(deadline - time.monotonic(), 0)):
             raise Limited("rate limited by Yahoo", tries=1)
         try:
             now = time.monotonic()
-            pause, left = self.paused - now, self.thread.deadline - now
-            if pause > max(left, 0):
+            pause = self.paused - now
+            if pause > max(deadline - now, 0):
                 raise Limited("rate limited by Yahoo", pause, tries=1)
             self.stopped.wait(max(pause, self.manners.pace))
         finally:
             self.turn.release()
 
-    def _send(self, method: str, url: str, limit: float, options: dict):
-        left = self.thread.deadline - time.monotonic()
-        if left <= 0 or self.stopped.is_set():
-            raise Faulty("Yahoo gave no complete reply in time", tries=1)
-        if url.startswith(URL):  # one that hangs must not be the last
-            limit = max(limit, left / 2)
-        chunks, size = [], 0
 
-        def collect(chunk: bytes) -> int:
-            nonlocal size
-            size += len(chunk)
-            if size > (most := self.manners.max_bytes):
-                raise Faulty(f"a reply larger than {most:,} bytes")
-            chunks.append(chunk)
-            return len(chunk)
-
-        options |= {"timeout": min(left, limit), "content_callback": collect}
-        response = self.inner.request(method, url, **options)
-        response.content = b"".join(chunks)
-        return response
-
-
-def check_status(response) -> None:
+def check_status(response: Response, content: bytes) -> None:
     """Raise what an HTTP status other than 200 means."""
     status = response.status_code
     if status == 200:
@@ -133,7 +103,7 @@ def check_status(response) -> None:
     if status == 404:
         raise Refused("unknown symbol; look it up on finance.yahoo.com")
     if status in (400, 422):
-        raise NoPrices(said(response.content))
+        raise NoPrices(said(content))
     after = retry_after(response.headers.get("Retry-After"))
     if status in (429, 999):
         raise Limited(f"rate limited by Yahoo (HTTP {status})", after)
@@ -141,6 +111,8 @@ def check_status(response) -> None:
         raise Faulty(f"Yahoo is failing (HTTP {status})", after)
     if status in (401, 403, 407):
         raise Faulty(f"access denied by Yahoo or a proxy (HTTP {status})")
+    if status >= 400 and status not in (408, 425):  # these two may pass
+        raise Refused(f"Yahoo refuses this request (HTTP {status})")
     raise Faulty(f"an incomplete reply (HTTP {status})")
 
 
@@ -155,10 +127,11 @@ def said(content: bytes) -> str:
 def retry_after(value: str | None) -> float:
     """Seconds a Retry-After header asks for: a number or an HTTP date."""
     try:
-        seconds = float(value)
-    except (TypeError, ValueError):
+        seconds = float(value or "")
+    except ValueError:
         try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+            when = parsedate_to_datetime(value or "")
+            seconds = when.timestamp() - time.time()
         except (TypeError, ValueError, OSError, OverflowError):
             return 0.0
     return seconds if 0 < seconds < math.inf else 0.0
@@ -168,41 +141,40 @@ def fetch(
     ticker: str,
     start: date | None = None,
     end: date | None = None,
-    session: Session | None = None,
+    client: Client | None = None,
+    deadline: float | None = None,
 ) -> bytes:
     """Yahoo's chart reply for one ticker: one request, one attempt.
 
-    `start` is included, `end` excluded, None: all there is. `session`: any
-    curl_cffi session; a Guard brings its own clock. Raises Refused.
+    `start` is included, `end` excluded, None: all there is. `deadline`: by
+    the monotonic clock, None: in a minute. Raises Refused.
     """
-    if not isinstance(session, Guard):
-        session = Guard(session)
-        session.allow(60)
-    today = date.today()
+    client = client or Client()
+    now, ages = time.time(), 99 * 365 * DAY
     # A day more at either end: the exchange's midnight is not UTC's.
-    first = pd.Timestamp(start or today - timedelta(days=99 * 365))
-    last = pd.Timestamp(end or today) + timedelta(days=1)
+    first = pd.Timestamp(start).timestamp() - DAY if start else now - ages
+    last = pd.Timestamp(end).timestamp() + DAY if end else now
     query = {
-        "period1": int(first.timestamp()) - 86400,
-        "period2": min(int(last.timestamp()), int(time.time())),
+        "period1": int(first),
+        "period2": int(min(last, now)),
         "interval": "1d",
         "includePrePost": False,
         "events": "div,splits,capitalGains",
     }
     try:
-        response = YfData(session=session).get(URL + ticker, params=query)
+        return client.get(
+            URL + ticker, query, deadline or time.monotonic() + 60
+        )
     except Refused:
         raise
     except exceptions.Timeout as error:
         raise Faulty("Yahoo gave no complete reply in time") from error
-    except yfinance.exceptions.YFRateLimitError as error:
-        raise Faulty("rate limited by Yahoo (HTTP 429)") from error
     except Exception as error:  # whatever else a broken reply does to curl
         code = getattr(error, "code", 0)
         if code in (5, 6, 7):  # no proxy, name, host
             raise Faulty(
                 "cannot reach Yahoo, are you offline?",
-                tries=session.manners.offline_tries,
+                tries=client.manners.offline_tries,
             ) from error
         if code == UNKNOWN_OPTION and "tensorflow" in sys.modules:
             raise Refused(
@@ -210,5 +182,3 @@ def fetch(
                 f"download in another process: python scraper.py {ticker}"
             ) from error
         raise Faulty(f"the connection broke ({brief(error)})") from error
-    check_status(response)
-    return response.content
