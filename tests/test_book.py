@@ -2,26 +2,21 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
-from collections import Counter
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import habits
-import pandas as pd
+import nbformat
 import pytest
 from conftest import CONTRAST, served
+from nbformat.v4 import new_markdown_cell, new_notebook
 
 from forecasting.pages.formulas import mathml
 
 ROOT = habits.ROOT
-BOOK = ROOT / "book"
-sys.path.insert(0, str(BOOK))
-
-import explorer  # noqa: E402
-import front  # noqa: E402
-import stage  # noqa: E402
-
 README = (ROOT / "README.md").read_text("utf-8")
 WIDTHS = [360, 768, 1280]
 NO_NETWORK = dict.fromkeys(
@@ -30,16 +25,21 @@ NO_NETWORK = dict.fromkeys(
 )
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """The site's folder, and what was said while it was built."""
-    site = tmp_path_factory.mktemp("book") / "site"
-    done = subprocess.run(
-        [sys.executable, BOOK / "build.py", site],
+def build(root, site):
+    """What `make book` types."""
+    return subprocess.run(
+        [sys.executable, root / "book" / "build.py", site],
         env=os.environ | NO_NETWORK,
         capture_output=True,
         text=True,
     )
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The site's folder, and what was said while it was built."""
+    site = tmp_path_factory.mktemp("book") / "site"
+    done = build(ROOT, site)
     assert done.returncode == 0, done.stderr
     return site, done.stdout + done.stderr
 
@@ -71,7 +71,7 @@ def test_it_is_built_without_a_warning(built):
 
 
 def test_every_notebook_and_every_page_of_markdown_is_there(site):
-    expected = {"index.html", "run.html", "explorer.html", "search.html"}
+    expected = {"index.html", "search.html", "living-cell.html"}
     for path in [*ROOT.glob("*.ipynb"), *ROOT.glob("theory/*.ipynb")]:
         expected.add(path.relative_to(ROOT).with_suffix(".html").as_posix())
     for folder in ["theory", "results", "data", "tests", "tests/bench"]:
@@ -79,44 +79,80 @@ def test_every_notebook_and_every_page_of_markdown_is_there(site):
     assert expected <= set(pages(site))
 
 
-def test_every_part_of_the_readme_is_on_one_page():
-    start, run, _ = front.pages(README, touch=True)
+@pytest.fixture
+def small(tmp_path):
+    """A repository whose site is built in seconds."""
+    shutil.copytree(ROOT / "book", tmp_path / "book")
+    shutil.copy(ROOT / "LICENSE", tmp_path)
+    for folder in ["", "theory", "results", "ledger", "data", "tests/bench"]:
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "README.md").write_text("# A page\n")
+    (tmp_path / "tests" / "README.md").write_text("# A page\n")
+    for name in ["EDA", "predictor", "theory/solutions"]:
+        notebook = new_notebook(cells=[new_markdown_cell("# A note")])
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    return tmp_path
+
+
+def kept(folder):
+    """All that is in a folder, by name."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder): path.read_bytes() for path in files}
+
+
+def test_a_folder_that_is_no_site_is_refused_untouched(small):
+    """In one line; it may be somebody's work."""
+    (work := small / "work").mkdir()
+    (thesis := work / "thesis.tex").write_text("years")
+    for place in [work, thesis]:
+        done = build(small, place)
+        assert done.returncode != 0
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"{place} is no site")
+        assert kept(work) == {Path("thesis.tex"): b"years"}
+
+
+def test_a_site_is_replaced_whole_or_not_at_all(small):
+    site = small / "site"
+    site.mkdir()  # an empty folder may become one
+    assert build(small, site).returncode == 0
+    (site / "old.html").touch()
+    assert build(small, site).returncode == 0
+    assert not (site / "old.html").exists()
+    old = kept(site)
+    assert {"index.html", "cell/index.html"} <= {p.as_posix() for p in old}
+    (small / "data" / "README.md").write_text("# A page\n\n[x](gone.md)\n")
+    failed = build(small, site)
+    assert failed.returncode != 0
+    assert "gone.md" in failed.stderr
+    assert kept(site) == old
+
+
+def test_where_a_site_cannot_be_put_the_old_one_stays(small):
+    """No hidden name beside this one is short enough for a file system."""
+    assert build(small, small / "site").returncode == 0
+    site = (small / "site").rename(small / ("s" * 250))
+    old = kept(site)
+    done = build(small, site)
+    assert done.returncode != 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"{site} is as it was: ")
+    assert kept(site) == old
+
+
+def test_the_front_page_has_every_part_of_the_readme(site):
+    html = (site / "index.html").read_text("utf-8")
     sections = re.findall(r"(?m)^## (.+)$", README)
-    on = Counter(re.findall(r"(?m)^## (.+)$", start + run))
-    assert sections
-    assert [name for name in sections if on[name] != 1] == []
-    for block in re.split(r"\n{2,}", README.partition("\n## ")[0].strip()):
-        assert block in start
+    assert re.findall(r"<h2>(.+?)<a", html) == sections != []
 
 
-def test_the_notes_stand_in_the_order_of_their_readme():
+def test_the_notes_stand_in_the_order_of_their_readme(site):
     text = (ROOT / "theory" / "README.md").read_text("utf-8")
     order = re.findall(r"(?m)^\| \[.+?\]\(([\d]+-[\w-]+)\.ipynb\)", text)
-    entries = re.findall(r"<?(\d+-[\w-]+)>?", "\n".join(stage.notes()))
-    assert entries[: len(order)] == order
-    assert set(entries) == {p.stem for p in ROOT.glob("theory/[0-9]*.ipynb")}
-
-
-def test_links_are_those_of_github_spelt_for_the_site(tmp_path):
-    tree = stage.Tree(tmp_path)
-    tree.run = {"use-another-stock"}
-    source = "theory/02-lstm.ipynb"
-    for there, here in {
-        "01-recurrent-networks.ipynb#What-is-it?": (
-            "01-recurrent-networks.ipynb#what-is-it"
-        ),
-        "README.md#notation": "index.md#notation",
-        "cells.py": "cells.py.md",
-        "exercises": "exercises/index.md",
-        "../README.md#use-another-stock": "../run.md#use-another-stock",
-        "../README.md": "../index.md",
-        "../results": "../results/index.md",
-        "../results/verdict.png": "../results/verdict.png",
-        "#Is-it-right?": "#is-it-right",
-    }.items():
-        assert tree.link(there, source, source) == here
-    code = "```\n[a](cells.py)\n```\n[a](https://example.org)"
-    assert tree.markdown(code, source, source) == code
+    html = (site / "theory" / "index.html").read_text("utf-8")
+    listed = re.findall(r'toctree-l2.*?href="([\w-]+)\.html"', html)
+    assert listed == [*order, "solutions"]
+    assert set(order) == {p.stem for p in ROOT.glob("theory/[0-9]*.ipynb")}
 
 
 @pytest.mark.parametrize("latex", [r"\nothing{x}", "x_", r"a & b"])
@@ -128,24 +164,6 @@ def test_a_formula_that_would_be_spelt_is_none(latex):
 def test_aligned_rows_are_rows():
     rows = r"\begin{aligned} a &= b \\ c &= d \end{aligned}"
     assert mathml(rows, "block").count("<mtr") == 2
-
-
-def test_the_bars_are_those_of_the_verdicts_figure():
-    """Recomputed row by row from the summary."""
-    summary = pd.read_csv(explorer.SUMMARY)
-    table = summary.set_index(["ticker", "horizon", "model"]).sort_index()
-    bars = explorer.rows(summary, "crps_vs_rw")
-    assert len(bars) == len(summary)
-    for bar in bars.itertuples():
-        row = table.loc[bar.ticker, bar.horizon, bar.model]
-        rival = table.loc[bar.ticker, bar.horizon, row["against"]]
-        gap = row["crps_vs_rw"] - rival["crps_vs_rw"]
-        if row["dm_crps"] == 0:
-            assert pd.isna(bar.low)
-            continue
-        half = 1.96 * abs(gap / row["dm_crps"])
-        assert bar.high - bar.value == pytest.approx(half)
-        assert bar.value - bar.low == pytest.approx(half)
 
 
 WIDER_THAN_THE_SCREEN = """
@@ -162,6 +180,9 @@ SEEN = """() => ({
   images: [...document.images].filter(i => i.checkVisibility())
     .map(i => [i.src, i.alt, i.complete && i.naturalWidth > 0]),
   links: [...document.querySelectorAll("a[href]")].map(a => a.href),
+  doors: [...document.querySelectorAll(".doors a")].map(a => a.href),
+  code: [...document.querySelectorAll(".cell_input pre")]
+    .map(e => e.innerText.trim()),
   formulas: document.querySelectorAll("math").length,
   prose: [...document.querySelectorAll("p, li, td, figcaption")]
     .map(e => e.innerText),
@@ -281,9 +302,35 @@ def test_the_front_page_says_the_answer_and_opens_doors(walk):
     assert answer == page["prose"][0].split()[: len(answer)] or any(
         " ".join(answer) in " ".join(text.split()) for text in page["prose"]
     )
-    ends = [urlsplit(link).path for link in page["links"]]
-    for door in ["/theory/index.html", "/predictor.html", "/explorer.html"]:
-        assert door in ends
+    doors = ["/cell/index", "/theory/index", "/predictor", "/results/index"]
+    ends = [urlsplit(link).path for link in page["doors"]]
+    assert ends == [f"{door}.html" for door in doors]
+
+
+@pytest.mark.parametrize(
+    ("page", "link"),
+    [
+        ("index", "index.html#use-another-stock"),
+        ("index", "results/index.html#and-elsewhere"),
+        ("index", "cell/index.html"),
+        ("EDA", "EDA.html#how-big-are-the-moves"),
+        ("theory/02-lstm", "theory/01-recurrent-networks.html"),
+        ("theory/02-lstm", "theory/cells.html"),
+        ("theory/index", "theory/text/index.html"),
+        ("tests/bench/index", "results/index.html"),
+    ],
+)
+def test_a_link_of_github_leads_to_the_page_of_its_file(
+    walk, address, page, link
+):
+    assert address + link in walk[f"{page}.html"]["links"]
+
+
+def test_code_is_shown_as_it_was_written(walk):
+    for path in [*ROOT.glob("*.ipynb"), *ROOT.glob("theory/*.ipynb")]:
+        name = path.relative_to(ROOT).with_suffix(".html").as_posix()
+        cells = habits.code_cells(habits.read(path))
+        assert walk[name]["code"] == [c.source.strip() for c in cells]
 
 
 def test_a_search_finds_the_forget_gate(browser, address):
@@ -310,45 +357,6 @@ def test_the_navigation_opens_and_leads_on(browser, address, width):
         page.locator("button.primary-toggle:visible").click()
     link.click()
     page.wait_for_url("**/predictor.html")
-    page.close()
-
-
-SHOWN = """() => [...document.querySelectorAll("#table tbody tr")]
-  .map(row => [...row.cells].map(cell => cell.textContent))"""
-
-
-def test_the_explorer_shows_what_is_chosen(browser, address):
-    summary = pd.read_csv(ROOT / "results" / "verdict-summary.csv")
-    page = browser.new_page(viewport={"width": 360, "height": 800})
-    page.goto(address + "explorer.html#qlike-5-IBM")
-    page.locator("#table tbody tr").first.wait_for()
-    assert page.locator("#drawn canvas").count()
-    for score, horizon, stock in [
-        ("qlike", 5, "IBM"),
-        ("crps_vs_rw", 1, "pooled"),
-        ("theil_u", 20, "GOOG"),
-        ("cover_80", 1, "AAPL"),
-    ]:
-        if score != "qlike":  # which the link chose
-            page.select_option("[name=score]", score)
-            page.select_option("[name=horizon]", str(horizon))
-            page.select_option("[name=stock]", stock)
-        rows = summary.query("ticker == @stock and horizon == @horizon")
-        shown = page.evaluate(SHOWN)
-        assert [row[0] for row in shown] == [*rows["model"]]
-        for said, (_, row) in zip(shown, rows.iterrows(), strict=True):
-            if score == "cover_80":
-                assert said[1:] == [f"{100 * row[score]:.1f} %"]
-                continue
-            assert float(said[1]) == pytest.approx(row[score], abs=6e-5)
-            kind = {"theil_u": "point", "qlike": "qlike"}.get(score, "crps")
-            p = row[f"p_{kind}_holm"]
-            if said[2][0] not in "–<":
-                assert float(said[2]) == pytest.approx(p, abs=6e-4)
-            assert said[2][0] != "<" or p < 0.001
-        found = page.locator("#found").inner_text()
-        assert f"{horizon} session" in found
-        assert page.locator("#drawn").get_attribute("aria-label") == found
     page.close()
 
 
