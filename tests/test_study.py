@@ -202,6 +202,19 @@ def test_what_is_no_ticker_is_refused(root, capsys, ticker):
     assert files(root) == ["AAPL/old.txt"]
 
 
+@pytest.mark.parametrize("missing", ["EDA", "predictor"])
+def test_without_the_repository_it_says_to_clone_it(root, capsys, missing):
+    """As where the package was installed from a wheel."""
+    (root / f"{missing}.ipynb").unlink()
+    assert study.main(["AAPL"], root) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"AAPL: no {missing}.ipynb in {root}: ")
+    assert line.endswith(
+        "clone it, and in its folder type: make study TICKER=AAPL"
+    )
+    assert files(root) == ["AAPL/old.txt"]
+
+
 @pytest.mark.parametrize("typed", [["NVDA"], ["AAPL", "--fresh"]])
 def test_nothing_is_downloaded_to_the_frozen_prices(root, capsys, typed):
     """Under FORECASTING_DATA as the tests have it."""
