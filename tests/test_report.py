@@ -211,7 +211,7 @@ def test_both_colour_schemes_can_be_read(browser, folder):
         page = browser.new_page(color_scheme=scheme)
         page.goto((folder / "index.html").as_uri())
         for words in ["p", "a", "summary", "dt", "h2"]:
-            grounds[scheme], contrast = page.evaluate(CONTRAST, words)
+            grounds[scheme], contrast = page.evaluate(CONTRAST, [words])
             assert contrast > 4.5, (scheme, words)  # WCAG 2.2, level AA
         figure = "getComputedStyle(document.images[0]).backgroundColor"
         assert page.evaluate(figure) == "rgb(255, 255, 255)"
