@@ -24,7 +24,7 @@ MARK = ".made-by-book-build"  # in what may be replaced
 def build(site: Path) -> str | None:
     """Replace a folder by the site; None, or what went wrong."""
     if site.exists() and not replaceable(site):
-        return f"{site} is no site: name a new or an empty folder"
+        return f"{site} is no site of ours: name a new folder, or empty it"
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder, "site")
         options = ["--quiet", "--fail-on-warning", "--conf-dir", str(BOOK)]

@@ -66,14 +66,12 @@ def page(visit):
     return visit(viewport={"width": 1280, "height": 900})
 
 
-def run(page, name, given):
-    """What a function of the page's cells.js makes of some values."""
-    given = json.loads(
-        json.dumps([*given.values()], default=np.ndarray.tolist)
-    )
-    code = "import(new URL('js/cells.js', location.href))"
+def read(page, *given):
+    """What the page's own code reads out of a sequence, with a network."""
+    given = json.loads(json.dumps(given, default=np.ndarray.tolist))
+    module = "import(new URL('js/cells.js', location.href))"
     return page.evaluate(
-        f"async (given) => (await {code}).{name}(...given)", given
+        f"async given => (await {module}).read(...given)", given
     )
 
 
@@ -113,7 +111,7 @@ def test_a_network_reads_as_in_numpy_and_keras(page, cell, shape):
     *_, cache = forward(x, W, U, b)
     dh = np.zeros_like(cache["h"])
     dh[0, -1] = V[:, 0]
-    found = run(page, "read", {"x": x[0], "network": network})
+    found = read(page, x[0], network)
     for name in {"h", "c", "i", "f", "c_tilde", "o"} & set(cache):
         same = found["cache"][name.replace("c_tilde", "cTilde")]
         assert_close(same, cache[name][0])
