@@ -45,7 +45,7 @@ bench: .venv/ready .venv-bench/ready
 
 # Remove what these commands made and can make again: environments, caches,
 # the site, studies, forecasts, kept fits. What readers made stays: a study is
-# known by the title of its page, a site by a file of Sphinx's
+# known by the title of its page, a site by the mark of book/build.py
 STUDY := index.html EDA.html EDA.ipynb predictor.html predictor.ipynb \
   forecast.csv figures theory
 clean:
@@ -59,7 +59,7 @@ clean:
 	    rmdir "$$study" 2>/dev/null || echo "$$study: files of yours stay"; \
 	  fi; \
 	done
-	@if [ -f site/_static/documentation_options.js ]; then rm -rf site; fi
+	@if [ -f site/.made-by-book-build ]; then rm -rf site; fi
 
 .venv/ready: requirements.txt pyproject.toml
 	@case "$$($(PYTHON) $(VERSION) 2>&1)" in 3.11|3.12|3.13) ;; *) \

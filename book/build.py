@@ -1,48 +1,54 @@
 """python book/build.py FOLDER: the study as a site, with nothing executed.
 
-Stages the committed notebooks and Markdown in a temporary folder, has Sphinx
-make pages of them, any warning being an error, and adds the living cell. The
-site is replaced whole or, where something is wrong, not at all.
+Sphinx makes pages of the committed notebooks and Markdown, any warning being
+an error; the living cell is added. The site is replaced whole or, where
+something is wrong, not at all.
 """
 
+import argparse
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import stage
+from cell.bundle import bundle
 from sphinx.cmd.build import build_main
 
-CONFIG = Path(__file__).resolve().parent
-OPTIONS = ["--quiet", "--fail-on-warning", "--keep-going"]
+from forecasting.files import write_folder
+
+BOOK = Path(__file__).resolve().parent
+CELL = BOOK / "cell"
+MARK = ".made-by-book-build"  # in what may be replaced
 
 
-def build(site: Path) -> int:
-    """Replace a folder by the site; 0, or what Sphinx found wrong."""
+def build(site: Path) -> str | None:
+    """Replace a folder by the site; None, or what went wrong."""
+    if site.exists() and not replaceable(site):
+        return f"{site} is no site of ours: name a new folder, or empty it"
     with tempfile.TemporaryDirectory() as folder:
-        source, made = Path(folder, "source"), Path(folder, "site")
-        source.mkdir()
-        stage.stage(source)
-        folders = ["--conf-dir", str(CONFIG), str(source), str(made)]
-        if failed := build_main(OPTIONS + folders):
-            return failed
+        made = Path(folder, "site")
+        options = ["--quiet", "--fail-on-warning", "--conf-dir", str(BOOK)]
+        if build_main([*options, str(BOOK.parent), str(made)]):
+            return f"{site} is as it was: see the warnings above"
         shutil.rmtree(made / ".doctrees")  # Sphinx's notes to itself
         (made / ".buildinfo").unlink()
-        if stage.CELL.exists():
-            add_cell(made)
-        shutil.rmtree(site, ignore_errors=True)
-        shutil.move(made, site)
-    return 0
+        (made / MARK).touch()
+        code = shutil.ignore_patterns("*.py", "__pycache__")
+        shutil.copytree(CELL, made / "cell", ignore=code, dirs_exist_ok=True)
+        (made / "living-cell.html").write_text(bundle(), "utf-8")
+        try:
+            write_folder(made, site)
+        except OSError as error:
+            return f"{site} is as it was: {error}"
+    return None
 
 
-def add_cell(site: Path) -> None:
-    """The living cell: as a page, and as one file that can be mailed."""
-    code = shutil.ignore_patterns("*.py", "__pycache__")
-    shutil.copytree(stage.CELL, site / "cell", ignore=code, dirs_exist_ok=True)
-    bundle = [stage.CELL / "bundle.py", site / "living-cell.html"]
-    subprocess.run([sys.executable, *bundle], check=True)
+def replaceable(site: Path) -> bool:
+    """Whether a folder is a site that was made here, or empty."""
+    return (site / MARK).exists() or site.is_dir() and not any(site.iterdir())
 
 
 if __name__ == "__main__":
-    sys.exit(build(Path(sys.argv[1]).resolve()))
+    parser = argparse.ArgumentParser("python book/build.py")
+    parser.add_argument("folder", type=Path)
+    sys.exit(build(parser.parse_args().folder.resolve()))

@@ -1,4 +1,7 @@
-"""How Sphinx makes a site of what stage.py laid out."""
+"""How Sphinx makes a site of the repository as it lies there.
+
+A page is made of every notebook and README.md, and of code they link to.
+"""
 
 import json
 import re
@@ -7,8 +10,9 @@ from hashlib import sha256
 from html import escape
 from pathlib import Path
 
-import bokeh
+import sources
 from docutils import nodes
+from sphinx.project import Project
 from sphinx.util import logging
 
 from forecasting.pages.formulas import mathml
@@ -20,6 +24,17 @@ log = logging.getLogger(__name__)
 project = (ROOT / "README.md").read_text("utf-8").partition("\n")[0][2:]
 copyright = re.search(r"\(c\) (.+)", (ROOT / "LICENSE").read_text("utf-8"))[1]
 language = "en"
+
+root_doc = "index"
+include_patterns = [
+    *["README.md", "**/README.md", "*.ipynb", "theory/*.ipynb"],
+    *["theory/[a-z]*.py", "tests/test_walk_forward.py"],
+    *["forecasting/settings.py", "forecasting/eda/findings.py"],
+    "book/cell/index.html",  # build.py puts it in the place of its page
+]
+exclude_patterns = [".*", "site"]
+source_suffix = {".py": "myst-nb", ".html": "myst-nb"}
+suppress_warnings = ["toc.not_included"]  # code is linked to, not listed
 
 extensions = ["myst_nb"]
 nb_execution_mode = "off"
@@ -42,9 +57,8 @@ html_theme_options = {
     "search_bar_text": "Search",
     "footer_content_items": ["copyright.html"],
 }
-BOKEH = Path(bokeh.__file__).parent / "server" / "static" / "js"
 html_context = {"default_mode": "auto"}  # light or dark, as the reader has it
-html_static_path = ["static", str(BOKEH / "bokeh.min.js")]
+html_static_path = ["static"]
 html_css_files = ["book.css"]
 html_favicon = "static/favicon.svg"
 html_copy_source = False
@@ -125,7 +139,9 @@ def label(app, doctree) -> None:
 
 def setup(app) -> dict[str, bool]:
     """Tell Sphinx of the above."""
+    Project.path2doc = sources.page  # Sphinx has no setting for it
     app.add_html_math_renderer("mathml", (inline, None), (block, None))
+    app.connect("source-read", sources.prepare)
     app.connect("doctree-read", describe)
     app.connect("doctree-read", label)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

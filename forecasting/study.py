@@ -50,6 +50,7 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     ticker = arguments.ticker
     try:
         ticker = normalise(ticker)
+        require_repository(root, ticker)
         stocks = list(dict.fromkeys([ticker, *peers(root)]))
         if arguments.fresh or ticker not in prices.tickers():
             wanted = stocks if arguments.fresh else [ticker]
@@ -71,6 +72,17 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
         return 1
     print(f"{sentence}; see results/{ticker}/index.html")
     return 0
+
+
+def require_repository(root: Path, ticker: str) -> None:
+    """Raise StudyError where the notebooks are not, as beside a wheel."""
+    for name in ("EDA.ipynb", "predictor.ipynb"):
+        if not (root / name).is_file():
+            raise StudyError(
+                f"no {name} in {root}: a study runs the repository's "
+                "notebooks; clone it, and in its folder type: "
+                f"make study TICKER={ticker}"
+            )
 
 
 def peers(root: Path) -> list[str]:

@@ -67,17 +67,17 @@ def served(folder):
 
 
 # Luminance of a page's ground, and its contrast to a selector's ink.
-CONTRAST = """selector => {
+CONTRAST = """([selector, ink = "color"]) => {
   const rgb = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
   const light = colour => rgb(colour)
     .map(c => c / 255)
     .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
     .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
   const ground = light(getComputedStyle(document.body).backgroundColor);
-  const ink = light(
-    getComputedStyle(document.querySelector(selector)).color);
-  return [ground, (Math.max(ground, ink) + 0.05)
-                  / (Math.min(ground, ink) + 0.05)];
+  const drawn = light(
+    getComputedStyle(document.querySelector(selector))[ink]);
+  return [ground, (Math.max(ground, drawn) + 0.05)
+                  / (Math.min(ground, drawn) + 0.05)];
 }"""
 
 

@@ -1,14 +1,18 @@
 """A study's pages: what a reader finds who gets the folder by mail."""
 
 import re
+import sys
+from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 import habits
 import pandas as pd
 import pytest
 from conftest import CONTRAST
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from forecasting import study
+from forecasting.eda import answers, findings
 from forecasting.market import prices
 from forecasting.pages import report
 from forecasting.pages.tables import QUANTILES
@@ -84,6 +88,64 @@ def test_a_formula_that_is_no_latex_is_left_as_it_is():
     assert report.mathml("x_", "inline") == "<code>x_</code>"
 
 
+class Seen(HTMLParser):
+    """The tags, attributes, links and words of a page."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.attributes, self.links = set(), set(), set()
+        self.words = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.links |= {dict(attrs).get("href")}
+
+    def handle_data(self, data):
+        self.words += data
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such file names")
+@pytest.mark.parametrize(
+    "name",
+    [
+        '"><img src=x onerror=alert(1)>',
+        "<script>alert(1)<!--",
+        "![x](https:example.org)",
+        "[x](javascript:alert(1))",
+        "<b|c>",
+        "`*_&lt;$x$",
+    ],
+)
+def test_a_file_name_is_never_markup(tmp_path, monkeypatch, name):
+    """Whoever names a file in data/ does not write the page."""
+    ibm = (ROOT / "data" / "snapshot" / "IBM.csv").read_text("utf-8")
+    for ticker in ["A", name]:
+        few = "".join(ibm.splitlines(keepends=True)[:400])
+        (tmp_path / f"{ticker}.csv").write_text(few, "utf-8")
+    monkeypatch.setenv("FORECASTING_DATA", str(tmp_path))
+    together = findings.common_returns("A")
+    seven = answers.seven(prices.load("A"), together)
+    texts = [answers.as_table(seven, name), answers.as_text(seven, 6)]
+    data = [{"text/markdown": text} for text in texts]
+    data.append({"text/html": findings.ties(together)._repr_html_()})
+    outputs = [new_output("display_data", d) for d in data]
+    outputs.append(new_output("stream", name="stdout", text=name))
+    cell = new_code_cell(f"TICKER = {name!r}", outputs=outputs)
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    notebooks = {"EDA": new_notebook(cells=[cell])}
+    report.write(folder, notebooks, name, {name: name}, name)
+    for page in ["index", "EDA"]:
+        seen = Seen((folder / f"{page}.html").read_text("utf-8"))
+        assert seen.tags.isdisjoint({"img", "script"})
+        assert not [a for a in seen.attributes if a.startswith("on")]
+        assert "javascript" not in str(seen.links)
+    assert f"Closest is {name} (" in seen.words
+    assert f"{name}\nAnswer\n" in seen.words
+
+
 WIDER_THAN_THE_SCREEN = """
 [...document.querySelectorAll("body *")].filter(e =>
     e.getBoundingClientRect().right > innerWidth + 1
@@ -149,7 +211,7 @@ def test_both_colour_schemes_can_be_read(browser, folder):
         page = browser.new_page(color_scheme=scheme)
         page.goto((folder / "index.html").as_uri())
         for words in ["p", "a", "summary", "dt", "h2"]:
-            grounds[scheme], contrast = page.evaluate(CONTRAST, words)
+            grounds[scheme], contrast = page.evaluate(CONTRAST, [words])
             assert contrast > 4.5, (scheme, words)  # WCAG 2.2, level AA
         figure = "getComputedStyle(document.images[0]).backgroundColor"
         assert page.evaluate(figure) == "rgb(255, 255, 255)"

@@ -202,6 +202,19 @@ def test_what_is_no_ticker_is_refused(root, capsys, ticker):
     assert files(root) == ["AAPL/old.txt"]
 
 
+@pytest.mark.parametrize("missing", ["EDA", "predictor"])
+def test_without_the_repository_it_says_to_clone_it(root, capsys, missing):
+    """As where the package was installed from a wheel."""
+    (root / f"{missing}.ipynb").unlink()
+    assert study.main(["AAPL"], root) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"AAPL: no {missing}.ipynb in {root}: ")
+    assert line.endswith(
+        "clone it, and in its folder type: make study TICKER=AAPL"
+    )
+    assert files(root) == ["AAPL/old.txt"]
+
+
 @pytest.mark.parametrize("typed", [["NVDA"], ["AAPL", "--fresh"]])
 def test_nothing_is_downloaded_to_the_frozen_prices(root, capsys, typed):
     """Under FORECASTING_DATA as the tests have it."""
@@ -355,9 +368,9 @@ def test_clean_takes_what_was_made_and_leaves_what_readers_made(root):
 
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
 def test_clean_knows_a_site(tmp_path):
-    """By a file that every Sphinx leaves; without studies it says nothing."""
+    """By the mark of its builder; without studies it says nothing."""
     shutil.copy(ROOT / "Makefile", tmp_path)
-    (tmp_path / "site" / "_static").mkdir(parents=True)
-    (tmp_path / "site" / "_static" / "documentation_options.js").touch()
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / ".made-by-book-build").touch()
     subprocess.run(["make", "clean"], cwd=tmp_path, check=True)
     assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]

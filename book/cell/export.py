@@ -1,8 +1,7 @@
-"""Train the networks of the living cell and write them as JSON.
+"""Train the networks of the living cell: the LSTM and the RNN of note 3.
 
-``python book/cell/export.py`` writes ``weights/adding.json`` (two networks
-of theory note 3) and ``weights/forecaster.json`` (the study's own, fitted
-before its last test year). The page reads nothing else.
+``python book/cell/export.py`` writes them to ``weights/adding.json``. The page
+reads nothing else.
 """
 
 import json
@@ -10,28 +9,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from scipy import stats
 
-from forecasting.evaluation.walk_forward import fit_model
-from forecasting.market.prices import read_csv
-from forecasting.models.baselines import GARCH, estimate_garch
-from forecasting.models.features import log_close, recent_volatility
-from forecasting.models.lstm import LSTMForecaster
-from forecasting.settings import STUDY
-from forecasting.windows import before, fold_dates
 from theory.cells import lstm_forward, rnn_forward
 from theory.tasks import adding_problem
 from theory.training import train_seeds
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-
-TICKER = "AAPL"
+WEIGHTS = Path(__file__).resolve().parent / "weights" / "adding.json"
 LAG, SEEDS = 100, range(5)  # as note 3 trains
-CLOCK = 4 * 63 + 60  # sessions that the earnings clock looks back
-SNAPSHOT = ROOT / "data" / "snapshot"
-LEVELS = {"80": 0.9, "95": 0.975}  # upper ends of the central intervals
 
 
 def adding() -> dict:
@@ -84,156 +68,17 @@ def slowest(network: dict) -> tuple[int, float]:
     return int(gates.argmax()), float(gates.max())
 
 
-def rounded(arrays: dict, digits: int = 7) -> dict:
-    """``{name: array}`` as nested lists of numbers with so many digits."""
+def rounded(arrays: dict) -> dict:
+    """``{name: array}`` as nested lists of numbers with seven digits."""
     return {
         name: json.loads(
             json.dumps(np.asarray(a, dtype=float).tolist()),
-            parse_float=lambda text: float(f"{float(text):.{digits}g}"),
+            parse_float=lambda text: float(f"{float(text):.7g}"),
         )
         for name, a in arrays.items()
     }
 
 
-def load() -> dict[str, pd.DataFrame]:
-    """The histories of the snapshot, whatever has been downloaded since."""
-    return {p.stem: read_csv(p) for p in sorted(SNAPSHOT.glob("*.csv"))}
-
-
-def forecaster() -> dict:
-    """The LSTM, its linear rival and GARCH, fitted before the last year.
-
-    And the sessions of AAPL that the page may forecast from, with as many
-    before them as the features look back.
-    """
-    histories = load()
-    prices = histories[TICKER]
-    dates = fold_dates(histories, 4)[-1]
-    past = before(prices, dates)
-    lstm = fit_model(LSTMForecaster(), histories, dates, seed=0)
-    garch = fit_model(GARCH(), {TICKER: prices}, dates)
-    # GARCH estimates itself again on this row. A window that begins after
-    # it can be changed without changing the estimate.
-    refit = garch.rows + garch.REFIT
-    first, last = refit + STUDY.lookback, refit + garch.REFIT - 1
-    start = first - STUDY.lookback - CLOCK - 5
-    returns = np.diff(log_close(prices))[:refit]
-    linear = lstm.linear
-    scaler, ridge = linear.model[0], linear.model[-1]
-    return {
-        "ticker": TICKER,
-        "fit_end": str(dates.fit_end.date()),
-        "refit": str(prices.index[refit].date()),
-        "origins": [first - start, last - start],
-        "rows": rows_of(prices.iloc[start : last + STUDY.horizons + 1]),
-        "premium": float(np.log1p(STUDY.premium) / 252),
-        "recent": recent_state(prices.iloc[: start + 1]),
-        "linear": rounded(
-            {
-                "mean": scaler.mean_,
-                "sd": scaler.scale_,
-                "V": ridge.coef_.T,
-                "v": ridge.intercept_,
-            },
-            10,
-        )
-        | distribution(linear_shape(lstm, histories, dates), past),
-        "lstm": rounded(
-            dict(zip(("W", "U", "b", "V", "v"), lstm.weights, strict=True))
-        )
-        | rounded(
-            {
-                "mean": lstm.scaler.mean_,
-                "sd": lstm.scaler.scale_,
-                "unit": lstm.unit,
-            },
-            10,
-        )
-        | distribution(lstm, past),
-        "garch": {
-            "params": estimate_garch(returns.tobytes()).tolist(),
-            "variance": float(garch_state(prices, garch, refit, start)),
-        }
-        | rounded({"width": garch.scale, "df": garch.df}, 10)
-        | quantiles(garch.df),
-    }
-
-
-def linear_shape(lstm, histories, dates):
-    """The linear forecast by itself, with a width and tails of its own."""
-    return fit_model(type(lstm.linear)(), histories, dates)
-
-
-def distribution(model, past: pd.DataFrame) -> dict:
-    """What makes a Student-t of a forecast log variance, per horizon."""
-    width = model.spread(past) * model.scale
-    return rounded({"width": width, "df": model.df}, 10) | quantiles(model.df)
-
-
-def quantiles(df: np.ndarray) -> dict:
-    """Quantiles of the Student-t with ``df``, which a browser lacks."""
-    return {"t": rounded({k: stats.t.ppf(p, df) for k, p in LEVELS.items()})}
-
-
-def rows_of(prices: pd.DataFrame) -> dict:
-    """Dates, and open, high, low, close and volume, by column."""
-    columns = {name: prices[name].tolist() for name in prices.columns}
-    return {"Date": prices.index.strftime("%Y-%m-%d").tolist()} | columns
-
-
-def recent_state(prices: pd.DataFrame) -> float:
-    """Recent variance after some rows: where the page's recursion starts.
-
-    After years the weights of pandas' exponential mean add up to 1, so its
-    last value says it all.
-    """
-    return float(recent_volatility(prices)[-1] ** 2)
-
-
-def garch_state(prices, garch, refit, start) -> float:
-    """Conditional variance after row ``start``, by the second estimate."""
-    returns = np.diff(log_close(prices), prepend=np.nan)
-    mu, omega, alpha, gamma, beta = estimate_garch(
-        returns[1 : refit + 1].tobytes()
-    )
-    variance = garch.start
-    for r in np.nan_to_num(returns[: start + 1] - mu):
-        variance = omega + (alpha + gamma * (r < 0)) * r**2 + beta * variance
-    return variance
-
-
-def edited(
-    prices: pd.DataFrame, row: int, move: float, spread: float
-) -> pd.DataFrame:
-    """A history in which one session went otherwise: what the page edits.
-
-    ``move``: its log return, ``spread``: its log high over low (no less
-    than open and close need). The gap at the open stays; what high and low
-    have beyond open and close is shared as it was. Later sessions keep
-    their returns, so their prices shift.
-    """
-    names = ["Open", "High", "Low", "Close"]
-    log = np.log(prices[names].to_numpy(float))
-    open_, high, low, close = log[row]
-    up, down = high - max(open_, close), min(open_, close) - low
-    share = up / (up + down) if up + down > 0 else 0.5
-    new = log[row - 1, 3] + move
-    beyond = max(spread - abs(new - open_), 0.0)
-    log[row + 1 :] += new - close
-    log[row, 1] = max(open_, new) + share * beyond
-    log[row, 2] = min(open_, new) - (1 - share) * beyond
-    log[row, 3] = new
-    changed = prices.copy()  # of earlier sessions to the last bit
-    changed.iloc[row:, :4] = np.exp(log[row:])
-    return changed
-
-
-def write(name: str, data: dict) -> None:
-    """One line of JSON without spaces, as small as it gets."""
-    text = json.dumps(data, separators=(",", ":"))
-    (HERE / "weights" / name).write_text(text + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    write("adding.json", adding())
-    write("forecaster.json", forecaster())
+    text = json.dumps(adding(), separators=(",", ":"))
+    WEIGHTS.write_text(text + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ import pandas as pd
 from forecasting.eda import findings
 from forecasting.eda.findings import LEVEL
 from forecasting.market.calendars import currency
-from forecasting.pages.tables import interval_width, p_is, p_value
+from forecasting.pages.tables import interval_width, literal, p_is, p_value
 
 NONE, NO_TRACE = "none found at 5 %", "No trace found at 5 %"
 
@@ -147,6 +147,7 @@ def _stationary(close: pd.Series) -> tuple[str, str]:
 
 
 def _others(returns: pd.Series, together: pd.DataFrame) -> tuple[str, str]:
+    together = together.rename(columns=literal)
     mean, error = findings.yearly_mean(returns)
     drift = (
         f"its mean return over the whole history is {mean:.0f} ± {error:.0f} "
@@ -190,7 +191,10 @@ def _bars(history: pd.DataFrame, ticker: str) -> tuple[str, str]:
 
 def as_table(found: dict[str, tuple[str, str]], ticker: str) -> str:
     """All answers as a table in Markdown."""
-    lines = [f"| {ticker} | Answer | For a forecaster |", "|---|---|---|"]
+    lines = [
+        f"| {literal(ticker)} | Answer | For a forecaster |",
+        "|---|---|---|",
+    ]
     for number, (question, texts) in enumerate(found.items(), 1):
         answer, told = texts[0], texts[1][0].upper() + texts[1][1:]
         lines.append(f"| {number}. {question} | {answer} | {told} |")

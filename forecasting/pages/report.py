@@ -140,10 +140,13 @@ def shows(output: NotebookNode) -> bool:
 
 
 class Renderer(IPythonRenderer):
-    """nbconvert's, with MathML, tables that scroll, links that work here."""
+    """nbconvert's, with MathML, tables that scroll, links that work here.
+
+    HTML within Markdown is shown, not obeyed: a file's name may be in it.
+    """
 
     def __init__(self, page: str, files: set[str]):
-        super().__init__(escape=False)
+        super().__init__(allow_harmful_protocols=False)
         self.folder, self.files = posixpath.dirname(page) or ".", files
 
     def heading(self, text, level, **attrs):

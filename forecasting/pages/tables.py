@@ -1,5 +1,6 @@
 """Tables and sentences of the predictor, made from a verdict."""
 
+import re
 from itertools import product
 
 import numpy as np
@@ -77,6 +78,12 @@ def in_words(summary: pd.DataFrame, ticker: str, model: str) -> list[str]:
     return lines
 
 
+def literal(name: str) -> str:
+    """A name, of a file for example, as Markdown that shows it as it is."""
+    name = re.sub(r"\s+", " ", name)
+    return re.sub(r"([!-,/:-@[-`{-~])", r"\\\1", name)
+
+
 def p_value(p: float) -> str:
     """A p-value with three decimals."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
@@ -144,7 +151,10 @@ def answer(
     }
     days = dates.test_start, dates.test_end
     span = " to ".join(f"{day.day} {day:%B %Y}" for day in days)
-    head = [f"{ticker}, {span}, sessions ahead:", *map(str, lstm.index)]
+    head = [
+        f"{literal(ticker)}, {span}, sessions ahead:",
+        *map(str, lstm.index),
+    ]
     lines = [head, ["---"] * len(head)]
     lines += [[name, *map(str, cells)] for name, cells in rows.items()]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -170,7 +180,7 @@ def _headline(
     )
     if failed:
         here = (
-            f"**It does not hold for {ticker} in this year "
+            f"**It does not hold for {literal(ticker)} in this year "
             f"{', '.join(failed)} sessions ahead**, where the random walk's "
             "fixed width did better (no test: one year)."
         )

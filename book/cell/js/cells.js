@@ -1,8 +1,8 @@
 // The cells of theory/cells.py, forward and backward, for one sequence.
 // Same symbols and layout: x (T, d), W (d, 4h), U (h, 4h), b (4h), blocks in
-// the order i, f, c~, o; rows are arrays. h0, c0 are zero unless given.
+// the order i, f, c~, o; rows are arrays.
 
-export const logistic = (z) => 0.5 * (1 + Math.tanh(0.5 * z));
+const logistic = (z) => 0.5 * (1 + Math.tanh(0.5 * z));
 
 const zeros = (n) => new Array(n).fill(0);
 const grid = (like) => like.map((row) => zeros(row.length));
@@ -18,34 +18,34 @@ function affine(x, W, h, U, b) {
   return z;
 }
 
-// dz U^T, one row
+// dz U^T or dz W^T, one row
 const back = (dz, U) => U.map((row) =>
   row.reduce((sum, u, j) => sum + u * dz[j], 0));
 
-export function rnnForward(x, { W, U, b }, h0 = zeros(U.length)) {
+function rnnForward(x, { W, U, b }) {
   const h = [];
-  for (const row of x) h.push(affine(row, W, h.at(-1) ?? h0, U, b)
+  for (const row of x) h.push(affine(row, W, h.at(-1) ?? zeros(U.length), U, b)
     .map(Math.tanh));
-  return { x, h, h0 };
+  return { h };
 }
 
-// dh (T, h): the derivative of a loss by each h_t where it is used directly
-export function rnnBackward(dh, cache, { W, U, b }) {
-  const { x, h, h0 } = cache;
-  const dz = [];
+// dh (T, h): the derivative of a loss by each h_t where it is used directly.
+// Returns that by each x_t, as the next function does.
+function rnnBackward(dh, { h }, { W, U }) {
+  const dx = [];
   let next = zeros(U.length);
   for (let t = h.length - 1; t >= 0; t--) {
-    dz[t] = h[t].map((a, k) => (dh[t][k] + next[k]) * (1 - a * a));
-    next = back(dz[t], U);
+    const dz = h[t].map((a, k) => (dh[t][k] + next[k]) * (1 - a * a));
+    [dx[t], next] = [back(dz, W), back(dz, U)];
   }
-  return { ...weightGradients(dz, x, h, h0, { W, U, b }), h0: next };
+  return dx;
 }
 
 export function lstmForward(
   x, { W, U, b }, h0 = zeros(U.length), c0 = zeros(U.length),
 ) {
   const n = U.length;
-  const cache = { x, h0, c0, h: [], c: [], i: [], f: [], cTilde: [], o: [] };
+  const cache = { c0, h: [], c: [], i: [], f: [], cTilde: [], o: [] };
   for (const row of x) {
     const before = cache.c.at(-1) ?? c0;
     const z = affine(row, W, cache.h.at(-1) ?? h0, U, b);
@@ -61,47 +61,30 @@ export function lstmForward(
   return cache;
 }
 
-// dc (T, h), if given: the same as dh for the cell states
-export function lstmBackward(dh, cache, { W, U, b }, dc = grid(dh)) {
-  const { x, h, c, i, f, cTilde, o, h0, c0 } = cache;
+function lstmBackward(dh, { h, c, i, f, cTilde, o, c0 }, { W, U }) {
   const n = U.length;
-  const dz = [];
+  const dx = [];
   let dhNext = zeros(n), dcNext = zeros(n);
   for (let t = h.length - 1; t >= 0; t--) {
-    const before = t ? c[t - 1] : c0, dzt = zeros(4 * n), passed = zeros(n);
+    const before = t ? c[t - 1] : c0, dz = zeros(4 * n), passed = zeros(n);
     for (let k = 0; k < n; k++) {
       const [I, F, G, O] = [i[t][k], f[t][k], cTilde[t][k], o[t][k]];
       const tanhC = Math.tanh(c[t][k]);
       const dhk = dh[t][k] + dhNext[k];
-      const dck = dcNext[k] + dhk * O * (1 - tanhC * tanhC) + dc[t][k];
-      dzt[k] = dck * G * I * (1 - I);
-      dzt[n + k] = dck * before[k] * F * (1 - F);
-      dzt[2 * n + k] = dck * I * (1 - G * G);
-      dzt[3 * n + k] = dhk * tanhC * O * (1 - O);
+      const dck = dcNext[k] + dhk * O * (1 - tanhC * tanhC);
+      dz[k] = dck * G * I * (1 - I);
+      dz[n + k] = dck * before[k] * F * (1 - F);
+      dz[2 * n + k] = dck * I * (1 - G * G);
+      dz[3 * n + k] = dhk * tanhC * O * (1 - O);
       passed[k] = dck * F;
     }
-    [dz[t], dhNext, dcNext] = [dzt, back(dzt, U), passed];
+    [dx[t], dhNext, dcNext] = [back(dz, W), back(dz, U), passed];
   }
-  const found = weightGradients(dz, x, h, h0, { W, U, b });
-  return { ...found, h0: dhNext, c0: dcNext };
-}
-
-// Gradients by x, W, U, b, as z_t = x_t W + h_{t-1} U + b
-function weightGradients(dz, x, h, h0, { W, U, b }) {
-  const found = { x: dz.map((row) => back(row, W)), W: grid(W), U: grid(U) };
-  const outer = (M, row, dzt) => row.forEach((value, k) => {
-    for (let j = 0; j < dzt.length; j++) M[k][j] += value * dzt[j];
-  });
-  dz.forEach((row, t) => {
-    outer(found.W, x[t], row);
-    outer(found.U, t ? h[t - 1] : h0, row);
-  });
-  found.b = b.map((_, j) => dz.reduce((sum, row) => sum + row[j], 0));
-  return found;
+  return dx;
 }
 
 // The output layer after the last step: h V + v, one row
-export const answer = (h, { V, v }) => v.map((bias, m) =>
+const answer = (h, { V, v }) => v.map((bias, m) =>
   h.reduce((sum, value, k) => sum + value * V[k][m], bias));
 
 // A trained network reads x (T, d): its cache, what it would answer after
@@ -111,7 +94,7 @@ export function read(x, network) {
   const cache = (lstm ? lstmForward : rnnForward)(x, network);
   const dh = grid(cache.h);
   dh[x.length - 1] = network.V.map((row) => row[0]);
-  const found = (lstm ? lstmBackward : rnnBackward)(dh, cache, network);
+  const gradient = (lstm ? lstmBackward : rnnBackward)(dh, cache, network);
   const answers = cache.h.map((h) => answer(h, network)[0]);
-  return { cache, answers, gradient: found.x };
+  return { cache, answers, gradient };
 }

@@ -105,9 +105,9 @@ export function live(id, drawings, render) {
     render(event?.target.id);
     figures.forEach((redraw) => redraw());
     for (const input of section.querySelectorAll("input")) {
-      const { digits, unit = "" } = input.dataset;
+      const { digits } = input.dataset;
       const output = input.parentElement.querySelector("output");
-      if (digits) output.textContent = number(get(input.id), digits) + unit;
+      if (digits) output.textContent = number(get(input.id), digits);
       input.ariaValueText = output.textContent;
     }
   };

@@ -1,6 +1,5 @@
-// Start the three parts. The file that opens from disk holds its weights.
+// Start both parts. The file that opens from disk holds its weights.
 import * as oneCell from "./one-cell.js";
-import * as outlook from "./outlook.js";
 import * as reader from "./reader.js";
 
 async function weights(name) {
@@ -11,5 +10,4 @@ async function weights(name) {
 
 oneCell.start();
 reader.start(await weights("adding"));
-outlook.start(await weights("forecaster"));
 document.documentElement.dataset.ready = "yes";
