@@ -48,7 +48,8 @@ assert aci[0] < aci[1] == aci[2] < aci[3] == aci[4] and np.isnan(aci[5])
 for level in [None, 0.9]:
     model = fitted("aci")
     missed = x[:9], y[:9] + 5  # each outside of its band
-    model.adapt_conformal_inference(*missed, gamma=0.01, confidence_level=level)
+    model.adapt_conformal_inference(
+        *missed, gamma=0.01, confidence_level=level)
     print(f"adapted with level {level}: width", width(model, 0.9))
     assert (width(model, 0.9) == width(fitted("aci"), 0.9)) == (level is None)
 E

@@ -40,7 +40,8 @@ for name, source, data in [
     nbformat.write(new_notebook(cells=[cell]), f"{name}.ipynb")
 E
 echo "nbval 0.11.0. Expected: four failures. Seen:"
-MPLBACKEND=agg venv/bin/python -m pytest -q -p no:cacheprovider --color=no -rA \
+export MPLBACKEND=agg
+venv/bin/python -m pytest -q -p no:cacheprovider --color=no -rA \
   --nbval --nbval-current-env ./*.ipynb | grep -E '^(PASSED|FAILED)' |
   cut -d: -f1 | sort | tee seen.txt
 diff seen.txt - <<'E'

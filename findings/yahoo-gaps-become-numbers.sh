@@ -15,7 +15,8 @@ python3 -m venv "$tmp/venv"
   numpy==2.4.6
 cd "$tmp"
 echo "yfinance 1.7.0. Expected: NaN for unknown volumes, Thu 13.0. Seen:"
-HOME=$tmp XDG_CACHE_HOME=$tmp venv/bin/python -W ignore - <<'E' 2>&1 | tee seen.txt
+export HOME=$tmp XDG_CACHE_HOME=$tmp
+venv/bin/python -W ignore - <<'E' 2>&1 | tee seen.txt
 import types
 
 import pandas as pd
