@@ -28,8 +28,9 @@ for name, source, count, tags in [
     nbformat.write(new_notebook(cells=[cell]), f"{name}.ipynb")
 E
 echo "nbval 0.11.0. Expected: three failures. Seen:"
-venv/bin/python -m pytest -q -p no:cacheprovider --color=no -rA \
-  --nbval --nbval-current-env ./*.ipynb | grep -E '^(PASSED|FAILED)' |
+(venv/bin/python -m pytest -q -p no:cacheprovider --color=no -rA \
+  --nbval --nbval-current-env ./*.ipynb || true) |
+  grep -E '^(PASSED|FAILED)' |
   cut -d: -f1 | sort | tee seen.txt
 diff seen.txt - <<'E'
 FAILED run_once.ipynb
