@@ -38,22 +38,16 @@ def write_folder(new: Path, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     sweep(place.parent, f".{place.name}.*.tmp")
     scratch = place.with_name(f".{place.name}.{uuid.uuid4().hex}.tmp")
+    old = scratch / "old"
     try:
         shutil.copytree(new, scratch / "new")
-        _swap(place, scratch / "new", scratch / "old")
+        if place.exists():
+            place.rename(old)
+        (scratch / "new").rename(place)
     finally:
+        if old.exists() and not place.exists():
+            old.rename(place)
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _swap(target: Path, new: Path, old: Path) -> None:
-    try:
-        if target.exists():
-            target.rename(old)
-        new.rename(target)
-    except BaseException:
-        if old.exists() and not target.exists():
-            old.rename(target)
-        raise
 
 
 def sweep(folder: Path, pattern: str) -> None:

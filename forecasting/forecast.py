@@ -23,7 +23,8 @@ from forecasting.console import say
 from forecasting.files import write_folder
 from forecasting.kept import PEERS, QUARTER, Kept, obtain, pool
 from forecasting.market import calendars, prices
-from forecasting.market.newest import load_newest, normalise_all
+from forecasting.market.newest import load_newest
+from forecasting.market.request import normalise_all
 from forecasting.models.base import Forecast
 from forecasting.pages import plots, tables
 from forecasting.settings import STUDY, Settings
@@ -70,8 +71,8 @@ def main(
     made, code = {}, 0
     try:
         with aside:
-            tickers = normalise_all(options.tickers)
-            known = load_newest([t for t in tickers if t], PEERS)
+            tickers, refused = normalise_all(options.tickers)
+            known = load_newest(tickers, PEERS)
             asked = [t for t in tickers if t in known]
             for found in forecasts(
                 asked, known, root, options.refit, settings
@@ -93,7 +94,7 @@ def main(
         return 1
     if options.json:
         print(json.dumps({t: as_json(o) for t, o in made.items()}, indent=1))
-    return code if set(tickers) == set(made) else 1
+    return 1 if refused or set(tickers) != set(made) else code
 
 
 def parser() -> argparse.ArgumentParser:

@@ -111,7 +111,8 @@ def test_a_history_that_ends_today_has_sessions_ahead():
 
 
 def test_a_short_history_has_a_week_of_five_days():
-    dates = calendars.next_sessions("X.QQ", history("2013-03-01")[-3:], 5)
+    short = history("2013-03-01")[-3:]
+    dates = calendars.sessions_ahead("X.QQ", short, 5).dates
     assert list(dates) == list(pd.bdate_range("2013-03-04", periods=5))
 
 

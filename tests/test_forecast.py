@@ -78,7 +78,8 @@ def test_it_downloads_trains_and_forecasts(first):
         path = root / "results" / "forecasts" / ticker
         table = pd.read_csv(path / "forecast.csv")
         assert list(table) == ["Date", "Horizon", *QUANTILES]
-        days = calendars.next_sessions(ticker, history, BRIEF["horizons"])
+        count = BRIEF["horizons"]
+        days = calendars.sessions_ahead(ticker, history, count).dates
         assert list(table["Date"]) == list(days.strftime("%Y-%m-%d"))
         assert (np.diff(table[list(QUANTILES)]) > 0).all()
         assert np.allclose(table["q50"], history["Close"].iloc[-1], rtol=0.01)

@@ -123,10 +123,11 @@ def test_the_study_downloads_without_tensorflow(yahoo, tmp_path):
         from pathlib import Path
         import forecasting.study
         from forecasting.market.download import download
+        from forecasting.market.yahoo import Client
         from yahoo_standin import StandIn
         port, folder = sys.argv[1:]
-        session = StandIn(int(port))
-        assert download(["IBM"], Path(folder), session=session) == 0
+        client = Client(StandIn(int(port)))
+        assert download(["IBM"], Path(folder), client=client) == 0
     """
     packages = loaded(code, yahoo.port, tmp_path)
     assert not packages & {"tensorflow", "keras"}
@@ -141,9 +142,10 @@ def test_a_download_after_tensorflow_says_what_is_in_the_way(yahoo, tmp_path):
         from forecasting.models.backend import tf
         from yahoo_standin import StandIn
         from forecasting.market.download import download
+        from forecasting.market.yahoo import Client
         port, folder = sys.argv[1:]
-        session = StandIn(int(port))
-        sys.exit(download(["IBM"], Path(folder), session=session))
+        client = Client(StandIn(int(port)))
+        sys.exit(download(["IBM"], Path(folder), client=client))
     """
     done = subprocess.run(
         [sys.executable, "-c", code, str(yahoo.port), str(tmp_path)],

@@ -90,7 +90,7 @@ TIMES = ["0", "-1", "nan", "inf", "x"]
 MISTYPED = [
     ("AAPL --start 2001-02-03 --end 2001-02-03", "AAPL: --start 2001-02-03"),
     ("AAPL --start 2002-01-01 --end 2001-01-01", "must come before --end"),
-    ("AAPL --start 2001-02-30", "AAPL: --start 2001-02-30 is not a date"),
+    ("AAPL --start 2001-02-30", "--start: 2001-02-30 is not a date"),
     ("AAPL --end yesterday", "write it as YYYY-MM-DD"),
     ("AAPL --start 20010203", "write it as YYYY-MM-DD"),
     ("AAPL --start 2999-01-04", "--start 2999-01-04 is in the future"),
@@ -528,12 +528,14 @@ sys.path.insert(0, "tests")
 from yahoo_standin import StandIn
 from forecasting.market.command import main
 from forecasting.market.request import Manners
+from forecasting.market.yahoo import Client
 
 port, folder, *moments = sys.argv[1:]
 arguments = ["AAPL", "--data", folder]
+client = Client(StandIn(int(port)), Manners(pace=0))
 for _ in range(2):  # the second shows how long one takes here
     started = time.monotonic()
-    assert main(arguments, StandIn(int(port)), Manners(pace=0)) == 0
+    assert main(arguments, client) == 0
     took = time.monotonic() - started
 for moment in moments:
     child = os.fork()
@@ -541,7 +543,7 @@ for moment in moments:
         # A half line would join ours.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")
         while True:
-            main(arguments, StandIn(int(port)), Manners(pace=0))
+            main(arguments, client)
     time.sleep(float(moment) * took)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)

@@ -36,6 +36,7 @@ def test_a_download_leaves_yfinance_as_it_was(yahoo, tmp_path):
         from yfinance.data import YfData
         from yahoo_standin import StandIn
         from forecasting.market.download import download
+        from forecasting.market.yahoo import Client
 
         def look():
             managers = [m for m in vars(cache).values()
@@ -49,7 +50,7 @@ def test_a_download_leaves_yfinance_as_it_was(yahoo, tmp_path):
         yfinance.set_tz_cache_location(folder)
         YfData()._session = session = StandIn(int(port))
         before = str(look())
-        assert download(["IBM"], Path(folder), session=session) == 0
+        assert download(["IBM"], Path(folder), client=Client(session)) == 0
         assert str(look()) == before
         print(len(yfinance.Ticker("IBM").history(start="2000-01-01")))
     """

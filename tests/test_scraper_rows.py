@@ -180,7 +180,9 @@ def test_an_index_needs_no_currency_volume_or_adjusted_close(
     null(chart, ALL, ["volume"])
     closes = columns(chart)["close"]
     del chart["indicators"]["adjclose"]
-    assert scrape("AAPL")[0] == 0
+    code, _, err = scrape("AAPL")
+    assert code == 0
+    assert "AAPL: 500 sessions without a volume, written as 0\n" in err
     history = prices.read_csv(scrape.csv)
     assert (history["Volume"] == 0).all()
     assert np.allclose(history["Close"], closes, atol=1e-6)

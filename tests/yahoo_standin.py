@@ -28,6 +28,7 @@ from curl_cffi.requests import Session
 
 from forecasting.market import command, prices
 from forecasting.market.request import Manners
+from forecasting.market.yahoo import Client
 
 SNAPSHOT = Path(__file__).resolve().parents[1] / "data" / "snapshot"
 HOURS = "09:30", "16:00"  # of a session in New York
@@ -271,7 +272,8 @@ class Scrape:
         try:
             folder = ["--data", str(self.folder)]
             arguments = [*arguments, *folder]
-            code = command.main(arguments, session, self.manners)
+            client = Client(session, self.manners)
+            code = command.main(arguments, client)
         except SystemExit as leaving:
             code = leaving.code
         return code, *self.capsys.readouterr()
@@ -308,4 +310,4 @@ class Scrape:
 
 
 if __name__ == "__main__":
-    sys.exit(command.main(sys.argv[2:], session=StandIn(int(sys.argv[1]))))
+    sys.exit(command.main(sys.argv[2:], Client(StandIn(int(sys.argv[1])))))

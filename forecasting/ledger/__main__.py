@@ -23,9 +23,9 @@ from forecasting.ledger.record import (
     record,
 )
 from forecasting.ledger.scoring import keep, score, summarise
-from forecasting.market.newest import load_newest, normalise_all
+from forecasting.market.newest import load_newest
 from forecasting.market.prices import DATA, PriceError, find, read_csv
-from forecasting.market.request import read_list
+from forecasting.market.request import normalise_all, read_list
 from forecasting.market.store import final
 from forecasting.settings import STUDY, Settings
 
@@ -108,8 +108,8 @@ def enter(
     settings: Settings = STUDY,
 ) -> int:
     """Record what can be forecast now, by fits of a folder; the exit code."""
-    recorded, asked = days.read(ledger), normalise_all(tickers)
-    histories = load_newest([t for t in asked if t], kept.PEERS)
+    recorded, (asked, _) = days.read(ledger), normalise_all(tickers)
+    histories = load_newest(asked, kept.PEERS)
     now = clock()
     origins: dict[str, Origin] = {}
     for ticker in asked:

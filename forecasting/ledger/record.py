@@ -12,7 +12,7 @@ from forecasting.console import brief, say
 from forecasting.files import checksum
 from forecasting.ledger import days
 from forecasting.ledger.days import COLUMNS, LEVELS
-from forecasting.market.calendars import close_of, next_sessions
+from forecasting.market.calendars import close_of, sessions_ahead
 from forecasting.market.prices import to_csv
 from forecasting.models.base import Forecast
 from forecasting.settings import STUDY, Settings
@@ -64,7 +64,7 @@ def origin(
     session, after that of the last, and the first time from there.
     """
     last = prices.index[-1]
-    ahead = next_sessions(ticker, prices, settings.horizons)
+    ahead = sessions_ahead(ticker, prices, settings.horizons).dates
     known = recorded[recorded["ticker"] == ticker]["origin_date"]
     if close_of(ticker, last) > now:
         raise Late(

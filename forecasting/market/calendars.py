@@ -5,6 +5,7 @@ which comes with the prices; the dating of forecasts knows only the ticker,
 whose suffix names the exchange (none: New York).
 """
 
+import contextlib
 import functools
 import re
 import threading
@@ -12,9 +13,9 @@ import warnings
 from datetime import date
 from typing import NamedTuple
 
-import exchange_calendars
 import numpy as np
 import pandas as pd
+from exchange_calendars import get_calendar
 
 
 class Exchange(NamedTuple):
@@ -160,13 +161,6 @@ def sessions_ahead(ticker: str, history: pd.DataFrame, count: int) -> Ahead:
     return Ahead(dates.append(guess), "" if always else note)
 
 
-def next_sessions(
-    ticker: str, history: pd.DataFrame, count: int
-) -> pd.DatetimeIndex:
-    """The dates of ``sessions_ahead``, shape ``(count,)``."""
-    return sessions_ahead(ticker, history, count).dates
-
-
 def utc(now: pd.Timestamp | None = None) -> pd.Timestamp:
     """A moment in UTC; default: this one. No clock on a wall is asked."""
     return pd.Timestamp.now("UTC") if now is None else now.tz_convert("UTC")
@@ -190,7 +184,7 @@ def sessions_since(
     now = utc(now)
     # No more days than sessions.
     count = max((latest_date(now) - history.index[-1]).days, 0)
-    days = next_sessions(ticker, history, count)
+    days = sessions_ahead(ticker, history, count).dates
     ends = (days + pd.Timedelta(days=1)).tz_localize("UTC")
     known = _closes(exchange_of(ticker).calendar).reindex(days)
     return int((known.fillna(pd.Series(ends, days)) <= now).sum())
@@ -240,16 +234,10 @@ def due(days: pd.DatetimeIndex, code: str) -> tuple[str, pd.DatetimeIndex]:
     return name, sessions[(sessions >= days[0]) & (sessions <= days[-1])]
 
 
-def last_closed(
-    ticker: str, now: pd.Timestamp, end: date | None = None
-) -> pd.Timestamp | None:
-    """The last session of a ticker's exchange that is over.
-
-    ``now``: with a time zone; ``end``: the session lies before it. None
-    where the calendar is not known.
-    """
+def last_closed(ticker: str, end: date | None) -> pd.Timestamp | None:
+    """The last session that is over, before ``end``; None where not known."""
     closes = _closes(exchange_of(ticker).calendar)
-    over = closes.index[closes <= now]
+    over = closes.index[closes <= utc()]
     if end:
         over = over[over < pd.Timestamp(end)]
     return over[-1] if len(over) else None
@@ -270,25 +258,19 @@ def close_of(ticker: str, day: pd.Timestamp) -> pd.Timestamp:
     return closes[day] if day in closes.index else day.tz_localize("UTC")
 
 
-CALENDAR_LOCK = threading.Lock()
-
-
-def _closes(name: str) -> pd.Series:
-    """When each session of an exchange ends, in UTC."""
-    # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
-    with CALENDAR_LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return _read_closes(name)
+CALENDAR_LOCK = threading.Lock()  # filters of warnings are a process's
 
 
 @functools.cache
-def _read_closes(name: str) -> pd.Series:
-    # Not all reach back to 1960; most do for 20 years, the default. That of
-    # Tel Aviv breaks under pandas 3 unless it starts after its change of
-    # week; that of Athens always, and is not in the table.
-    for start in ["1960", None, "2026-01-05"] if name else []:
-        try:
-            return exchange_calendars.get_calendar(name, start=start).closes
-        except ValueError:
-            continue
+def _closes(name: str) -> pd.Series:
+    """When each session of an exchange ends, in UTC."""
+    with CALENDAR_LOCK, warnings.catch_warnings():
+        # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
+        warnings.simplefilter("ignore")
+        # Not all reach back to 1960; most do for 20 years, the default. That
+        # of Tel Aviv breaks under pandas 3 unless it starts after its change
+        # of week; that of Athens always, and is not in the table.
+        for start in ["1960", None, "2026-01-05"] if name else []:
+            with contextlib.suppress(ValueError):
+                return get_calendar(name, start=start).closes
     return pd.Series([], pd.DatetimeIndex([]), "datetime64[ns, UTC]")

@@ -2,20 +2,14 @@
 
 import argparse
 import contextlib
+from datetime import date, datetime
 from pathlib import Path
-
-from curl_cffi.requests import Session
 
 from forecasting.console import brief
 from forecasting.market.download import download
 from forecasting.market.prices import DATA
-from forecasting.market.request import (
-    Manners,
-    Refused,
-    Request,
-    day,
-    read_list,
-)
+from forecasting.market.request import Refused, Request, read_list
+from forecasting.market.yahoo import Client
 
 EXAMPLES = """examples:
   python scraper.py AAPL                     all there is, to data/AAPL.csv
@@ -48,6 +42,15 @@ def seconds(text: str) -> float:
     raise ValueError
 
 
+def day(text: str) -> date:
+    """A date written as YYYY-MM-DD."""
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d").date()
+    except ValueError as error:
+        wrong = f"{brief(text)} is not a date; write it as YYYY-MM-DD"
+        raise argparse.ArgumentTypeError(wrong) from error
+
+
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line; leaves with code 2 where it is wrong."""
     parser = Parser(
@@ -60,8 +63,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("tickers", nargs="*", metavar="TICKER", help="as on finance.yahoo.com")
     add("--list", metavar="FILE", type=Path, help="a file of tickers")
-    add("--start", metavar="D", help="first date wanted, YYYY-MM-DD")
-    add("--end", metavar="D", help="the day after the last date wanted")
+    add("--start", metavar="D", type=day, help="first date, YYYY-MM-DD")
+    add("--end", metavar="D", type=day, help="the day after the last date")
     add("--data", metavar="DIR", type=Path, default=DATA,
         help="where the CSVs go (default: data/ of the repository)",
     )  # fmt: skip
@@ -85,15 +88,15 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     if not options.tickers:
         parser.error("no ticker given; try: python scraper.py AAPL")
     names = ", ".join(brief(t, 24) for t in options.tickers[:5])
-    anew = options.force or options.live_bar
+    anew = options.force or options.live_bar or not options.list
     try:
         options.request = Request(
-            day(options.start, "--start"),
-            day(options.end, "--end"),
+            options.start,
+            options.end,
             options.timeout,
             options.force,
             options.live_bar,
-            resume=bool(options.list) and not anew,
+            resume=not anew,
         )
         options.request.check()
         with contextlib.suppress(ValueError):  # shown as the reader knows it
@@ -106,22 +109,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def main(
-    argv: list[str] | None = None,
-    session: Session | None = None,
-    manners: Manners | None = None,
-) -> int:
-    """Download the tickers of a command line; returns the exit code.
-
-    `session`: a curl_cffi session to use in place of a new one.
-    `manners`: how patiently Yahoo is asked.
-    """
-    options = parse_arguments(argv)
+def main(argv: list[str] | None = None, client: Client | None = None) -> int:
+    """Download the tickers of a command line; returns the exit code."""
+    given = parse_arguments(argv)
     return download(
-        options.tickers,
-        options.data,
-        options.request,
-        session,
-        options.verbose,
-        manners,
+        given.tickers, given.data, given.request, client, given.verbose
     )

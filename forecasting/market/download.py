@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pandas as pd
 import tenacity
-from curl_cffi.requests import Session
 from tqdm import tqdm
 
 from forecasting.console import brief, say
@@ -20,11 +19,10 @@ from forecasting.market import calendars, prices
 from forecasting.market.reply import Reply, parse
 from forecasting.market.request import (
     Faulty,
-    Manners,
     NoPrices,
     Refused,
     Request,
-    normalise,
+    normalise_all,
 )
 from forecasting.market.store import final, previous, write_history
 from forecasting.market.validate import validate
@@ -40,30 +38,27 @@ def download(
     tickers: list[str],
     folder: Path,
     request: Request | None = None,
-    session: Session | None = None,
+    client: Client | None = None,
     verbose: bool = False,
-    manners: Manners | None = None,
 ) -> int:
     """Save `folder/TICKER.csv` for each ticker; an exit code.
 
     0: all are saved; 1: one is not, and a line on stderr says why; 130:
     Ctrl-C, after which the requests under way are left to themselves. Where
     many are asked, stderr ends with what failed, a line for each cause.
-    `session`: a curl_cffi session; None: a new one, as yfinance makes it.
     """
-    client, request = Client(session, manners), request or Request()
-    paths, results = places(tickers, folder)
+    client, request = client or Client(), request or Request()
+    names, refused = normalise_all(tickers)
+    paths = {name: folder / f"{name}.csv" for name in names}
+    results: dict[str, list[str] | Exception] = {**refused}
 
     def work(ticker: str) -> list[str]:
         return update(ticker, paths[ticker], request, client)
 
-    threads, done = side_by_side(work, list(paths), client.manners.workers)
+    threads, done = side_by_side(work, names, client.manners.workers)
+    single = True if len(paths) < 2 else None  # None: only on a terminal
     bar = tqdm(
-        done,
-        total=len(paths),
-        unit="ticker",
-        leave=False,
-        disable=True if len(paths) < 2 else None,  # None: only on a terminal
+        done, total=len(paths), unit="ticker", leave=False, disable=single
     )
     stopped, failing = "", deque[bool](maxlen=HOPELESS)
     try:
@@ -76,8 +71,11 @@ def download(
                 break
     except KeyboardInterrupt:
         stopped = "interrupted"
-    if stopped:
-        finish(threads, client)
+    if stopped:  # ask for nothing more, finish what is being written
+        client.stopped.set()
+        end = time.monotonic() + LAST_WRITE
+        for thread in threads:
+            thread.join(max(0, end - time.monotonic()))
     failed = {t: r for t, r in results.items() if isinstance(r, Exception)}
     if failed and len(tickers) > MANY:
         sum_up(failed, len(tickers))
@@ -87,23 +85,6 @@ def download(
             "are saved; run the same command again for the rest"
         )
     return 130 if stopped == "interrupted" else 1 if failed else 0
-
-
-def places(
-    tickers: list[str], folder: Path
-) -> tuple[dict[str, Path], dict[str, Exception]]:
-    """Where each ticker is saved; and why it is none, which a line says."""
-    paths: dict[str, Path] = {}
-    refused: dict[str, Exception] = {}
-    for ticker in tickers:
-        try:
-            name = normalise(ticker)
-            paths[name] = folder / f"{name}.csv"
-        except Refused as error:
-            name = brief(ticker, 24) or repr(ticker)
-            refused[name] = error
-            say(f"{name}: {error}")
-    return paths, refused
 
 
 def tell(
@@ -119,14 +100,6 @@ def tell(
     for note in notes:
         say(f"{ticker}: {note}")
     tqdm.write(f"{ticker}: {summary}")
-
-
-def finish(threads: list[threading.Thread], client: Client) -> None:
-    """Ask for nothing more; let what is being written be finished."""
-    client.stopped.set()
-    end = time.monotonic() + LAST_WRITE
-    for thread in threads:
-        thread.join(max(0, end - time.monotonic()))
 
 
 def update(
@@ -145,11 +118,8 @@ def update(
         raise Refused("interrupted; run again")
     written = write_history(checked, path, request.force)
     first, last = checked.history.index[[0, -1]]
-    summary = (
-        f"{len(checked.history)} rows, {first.date()} to {last.date()}, {path}"
-    )
-    if not written:
-        summary += ", unchanged"
+    rows = f"{len(checked.history)} rows, {first.date()} to {last.date()}"
+    summary = f"{rows}, {path}" + ("" if written else ", unchanged")
     return [summary, *checked.report()]
 
 
@@ -158,7 +128,7 @@ def holds(path: Path, ticker: str, end: date | None) -> pd.Timestamp | None:
 
     All of it: a bar that was in progress when it was saved is not final.
     """
-    last = calendars.last_closed(ticker, calendars.utc(), end)
+    last = calendars.last_closed(ticker, end)
     history, _ = previous(path)
     if history is None or last is None or history.index[-1] < last:
         return None
@@ -179,14 +149,11 @@ def ask(ticker: str, request: Request, client: Client) -> Reply:
         tries = min(client.manners.tries, state.outcome.exception().tries)
         return seconds > request.timeout or state.attempt_number >= tries
 
-    def sleep(seconds: float) -> None:
-        client.stopped.wait(seconds)  # Ctrl-C ends the waiting
-
     @tenacity.retry(
         retry=tenacity.retry_if_exception_type(Faulty),
         wait=wait,
         stop=stop,
-        sleep=sleep,
+        sleep=tenacity.sleep_using_event(client.stopped),  # Ctrl-C
         reraise=True,
     )
     def attempt() -> Reply:
@@ -203,9 +170,8 @@ def ask(ticker: str, request: Request, client: Client) -> Reply:
     except Faulty as error:
         tries = attempt.statistics["attempt_number"]
         patience = f"in {error.after:.0f} s" if error.after else "later"
-        raise Faulty(
-            f"{error}; {tries} tries, run again {patience}"
-        ) from error
+        told = f"{error}; {tries} tries, run again {patience}"
+        raise Faulty(told) from error
 
 
 def side_by_side(
@@ -216,17 +182,13 @@ def side_by_side(
     What came of it is an exception where the work raised one. The threads
     are daemons: Python does not wait at its end for a request that hangs.
     """
-    todo: queue.SimpleQueue[str] = queue.SimpleQueue()
+    todo: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple] = queue.SimpleQueue()
-    for ticker in tickers:
+    for ticker in [*tickers, *[None] * workers]:  # None: a thread's end
         todo.put(ticker)
 
     def run() -> None:
-        while not todo.empty():
-            try:
-                ticker = todo.get_nowait()
-            except queue.Empty:  # another thread was faster
-                return
+        for ticker in iter(todo.get, None):
             try:
                 done.put((ticker, work(ticker)))
             except Exception as error:
@@ -238,10 +200,8 @@ def side_by_side(
                 time.sleep(0.02)
             yield done.get()
 
-    threads = [
-        threading.Thread(target=run, daemon=True)
-        for _ in range(min(workers, len(tickers)))
-    ]
+    count = min(workers, len(tickers))
+    threads = [threading.Thread(target=run, daemon=True) for _ in range(count)]
     for thread in threads:
         thread.start()
     return threads, results()

@@ -4,23 +4,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from forecasting.console import brief, say
+from forecasting.console import say
 from forecasting.market import calendars, prices
 from forecasting.market.download import download
-from forecasting.market.request import Refused, normalise
 from forecasting.market.store import final
-
-
-def normalise_all(tickers: list[str]) -> list[str | None]:
-    """Tickers as Yahoo writes them; None, and a line, for what is none."""
-    names: list[str | None] = []
-    for ticker in tickers:
-        try:
-            names.append(normalise(ticker))
-        except Refused as error:
-            say(f"{brief(ticker, 24) or repr(ticker)}: {error}")
-            names.append(None)
-    return names
 
 
 def load_newest(
@@ -65,10 +52,9 @@ def load_newest(
 
 
 def is_behind(ticker: str, now: pd.Timestamp | None = None) -> bool:
-    """Whether the prices on the disk lack a session, or cannot be read.
+    """Whether the prices on disk lack a session, or a part of the last one.
 
-    Or whether their last session was still in progress. ``now``: with a
-    time zone; default: this moment.
+    Or cannot be read. ``now``: with a time zone; default: this moment.
     """
     try:
         path = prices.find(ticker)

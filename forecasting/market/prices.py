@@ -68,10 +68,9 @@ def find(ticker: str) -> Path:
     paths = [directory / f"{ticker}.csv" for directory in directories()]
     paths = [path for path in paths if path.is_file()]
     if not paths:
-        raise PriceError(
-            f"{ticker}: no CSV in {' or '.join(map(show, directories()))}; "
-            f"download it with: python scraper.py {ticker}"
-        )
+        places = " or ".join(map(show, directories()))
+        hint = f"download it with: python scraper.py {ticker}"
+        raise PriceError(f"{ticker}: no CSV in {places}; {hint}")
     if len(paths) == 1:
         return paths[0]
     return max(paths, key=lambda path: read_csv(path).index[-1])
@@ -108,21 +107,19 @@ def load_directory(
         raise PriceError(f"{directory}: no CSV files; see data/README.md")
     missing = [name for name in names or [] if name not in paths]
     if missing:
-        raise PriceError(
-            f"{directory}: no {missing[0]}.csv; there are {', '.join(paths)}"
-        )
+        there = f"there are {', '.join(paths)}"
+        raise PriceError(f"{directory}: no {missing[0]}.csv; {there}")
     return {name: read_csv(paths[name]) for name in names or paths}
 
 
 def read_csv(path: Path) -> pd.DataFrame:
     """Read and check one CSV; PriceError names the file and the fault."""
-    path = Path(path)
-    where = show(path)
+    where = show(path := Path(path))
     try:
         prices = pd.read_csv(path, dtype={"Date": str})
     except (OSError, ValueError) as error:
-        reason = brief(error)
-        raise PriceError(f"{where}: not a readable CSV ({reason})") from error
+        fault = f"not a readable CSV ({brief(error)})"
+        raise PriceError(f"{where}: {fault}") from error
     if not isinstance(prices.index, pd.RangeIndex):
         raise PriceError(f"{where}: rows have more fields than the header")
     absent = [c for c in ["Date", *COLUMNS] if c not in prices.columns]
@@ -132,10 +129,8 @@ def read_csv(path: Path) -> pd.DataFrame:
     no_date = dates.isna() | (dates.dt.year < 1)  # pandas reads a year 0
     if no_date.any():
         row = int(np.argmax(no_date))
-        raise PriceError(
-            f"{where}: line {row + 2}: Date is not YYYY-MM-DD: "
-            f"{brief(repr(prices['Date'][row]))}"
-        )
+        found = f"Date is not YYYY-MM-DD: {brief(repr(prices['Date'][row]))}"
+        raise PriceError(f"{where}: line {row + 2}: {found}")
     prices.index = pd.DatetimeIndex(dates, name="Date")
     return check(prices[COLUMNS], where)
 
@@ -144,12 +139,11 @@ def check(prices: pd.DataFrame, where: str) -> pd.DataFrame:
     """Return a history whose every row can be used, or raise PriceError."""
     if prices.empty:
         raise PriceError(f"{where}: no rows")
-    step = np.diff(prices.index.to_numpy())
-    if (step <= np.timedelta64(0)).any():
-        row = int(np.argmax(step <= np.timedelta64(0))) + 1
-        twice = step[row - 1] == np.timedelta64(0)
-        fault = "is there twice" if twice else "is not in order"
-        raise PriceError(f"{where}: {prices.index[row].date()} {fault}")
+    step = np.diff(prices.index.asi8)
+    if (bad := step <= 0).any():
+        row = int(np.argmax(bad))
+        fault = "is not in order" if step[row] else "is there twice"
+        raise PriceError(f"{where}: {prices.index[row + 1].date()} {fault}")
     values = prices.apply(_numbers)
     high = values["High"] * (1 + ROUNDING)
     low = values["Low"] * (1 - ROUNDING)
@@ -163,9 +157,8 @@ def check(prices: pd.DataFrame, where: str) -> pd.DataFrame:
     faults[f"Volume is not between 0 and {MAX_VOLUME:.0e}"] = ~possible
     for fault, bad in faults.items():
         if bad.any():
-            raise PriceError(
-                f"{where}: {values.index[bad][0].date()}: {fault}"
-            )
+            day = values.index[bad][0].date()
+            raise PriceError(f"{where}: {day}: {fault}")
     return values
 
 
@@ -179,9 +172,8 @@ def _numbers(column: pd.Series) -> pd.Series:
 def require_rows(prices: pd.DataFrame, needed: int, ticker: str) -> None:
     """Raise PriceError where a history is too short for what follows."""
     if len(prices) < needed:
-        raise PriceError(
-            f"{ticker}: {len(prices)} rows, but at least {needed} are needed"
-        )
+        short = f"{len(prices)} rows, but at least {needed} are needed"
+        raise PriceError(f"{ticker}: {short}")
 
 
 def to_csv(prices: pd.DataFrame) -> str:
@@ -211,7 +203,5 @@ def _price(price: float) -> str:
 
 def show(path: Path) -> str:
     """A path as the reader knows it: relative to the repository."""
-    path = Path(path)
-    root = DATA.parent
-    inside = path.is_absolute() and path.is_relative_to(root)
-    return (path.relative_to(root) if inside else path).as_posix()
+    inside = path.is_relative_to(DATA.parent)
+    return (path.relative_to(DATA.parent) if inside else path).as_posix()

@@ -1,6 +1,7 @@
 """Parse: Yahoo's chart reply → bars; what is not its schema is refused."""
 
 import json
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 
 from forecasting.console import brief
 from forecasting.market import prices
-from forecasting.market.calendars import BY_CODE, CERTAIN, UNKNOWN, utc
+from forecasting.market.calendars import BY_CODE, CERTAIN, UNKNOWN
 from forecasting.market.request import Faulty, NoPrices, Refused
 
 # What Python raises where a reply has another form than is read.
@@ -33,10 +34,8 @@ class Reply:
     splits: dict[pd.Timestamp, float]
 
 
-def parse(
-    content: bytes, ticker: str, now: pd.Timestamp | None = None
-) -> Reply:
-    """Read a chart reply received at `now` (default: this moment).
+def parse(content: bytes, ticker: str) -> Reply:
+    """Read a chart reply received this moment.
 
     Raises Faulty for what is not a chart, which may pass; and Refused where
     the chart is of something else, or has no prices, or bars that are not
@@ -54,7 +53,7 @@ def parse(
         raise Faulty(f"not Yahoo's format: {brief(error, 60)}") from error
     try:
         _check_subject(chart["meta"], ticker)
-        return _read_chart(chart, utc(now).timestamp())
+        return _read_chart(chart, time.time())
     except MALFORMED as error:
         raise Refused(f"not Yahoo's format: {brief(error, 60)}") from error
 
@@ -143,8 +142,8 @@ def _numbers(values: list, length: int) -> np.ndarray:
 
 def _dates(stamps: list[int], zone: str) -> pd.DatetimeIndex:
     """Dates of bars, which Yahoo stamps with the start of the session."""
-    utc = pd.to_datetime(stamps, unit="s", utc=True)
-    local = utc.tz_convert(zone).tz_localize(None)
+    local = pd.to_datetime(stamps, unit="s", utc=True).tz_convert(zone)
+    local = local.tz_localize(None)
     # Where Yahoo applies daylight saving twice, midnight is stamped 22:00 or
     # 23:00 of the day before; yfinance mends it the same way.
     late = (local.minute == 0) & (local.hour >= 22)

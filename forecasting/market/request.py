@@ -3,12 +3,12 @@
 import math
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
-from forecasting.console import brief
+from forecasting.console import brief, say
 from forecasting.market.calendars import latest_date
 from forecasting.market.prices import SYMBOL
 
@@ -55,13 +55,11 @@ class Request:
         """Refuse a range in which no session can lie, until now."""
         start, end = self.start, self.end
         if start and pd.Timestamp(start) > latest_date(now):
-            raise Refused(
-                f"--start {start} is in the future; give an earlier one"
-            )
+            raise Refused(f"--start {start} is in the future; begin earlier")
         if start and end and start >= end:
+            last = "which is the day after the last one wanted"
             raise Refused(
-                f"--start {start} must come before --end {end}, "
-                "which is the day after the last one wanted"
+                f"--start {start} must come before --end {end}, {last}"
             )
 
 
@@ -95,6 +93,23 @@ def normalise(ticker: str) -> str:
     return name
 
 
+def normalise_all(tickers: list[str]) -> tuple[list[str], dict[str, Refused]]:
+    """Tickers as Yahoo writes them, each once; and why others are none.
+
+    A line on stderr says it, too.
+    """
+    names: dict[str, None] = {}
+    refused: dict[str, Refused] = {}
+    for ticker in tickers:
+        try:
+            names[normalise(ticker)] = None
+        except Refused as error:
+            shown = brief(ticker, 24) or repr(ticker)
+            refused[shown] = error
+            say(f"{shown}: {error}")
+    return list(names), refused
+
+
 def read_list(path: Path) -> list[str]:
     """The tickers in a file, one a line; ValueError, OSError without any.
 
@@ -105,15 +120,3 @@ def read_list(path: Path) -> list[str]:
     if not any(tickers):
         raise ValueError("it has no tickers; write one a line")
     return [ticker for ticker in tickers if ticker]
-
-
-def day(text: str | None, option: str) -> date | None:
-    """A date given on the command line as YYYY-MM-DD."""
-    if text is None:
-        return None
-    try:
-        return datetime.strptime(text.strip(), "%Y-%m-%d").date()
-    except ValueError as error:
-        raise Refused(
-            f"{option} {brief(text)} is not a date; write it as YYYY-MM-DD"
-        ) from error

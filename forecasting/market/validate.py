@@ -76,6 +76,9 @@ def validate(
     gone = ~bars.index.isin(history.index)
     dropped = dict(zip(bars.index[gone], reasons[gone], strict=True))
     checked = Checked(history, dropped)
+    if unknown := used["Volume"].isna().sum():
+        note = f"{unknown} sessions without a volume, written as 0"
+        checked.notes.append(note)
     if bad.sum() > max(FEW, MAX_LOST * len(bars)):
         last = bars.index[bad][-1].date()
         checked.doubts.append(

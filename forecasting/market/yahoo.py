@@ -150,6 +150,7 @@ def fetch(
     the monotonic clock, None: in a minute. Raises Refused.
     """
     client = client or Client()
+    deadline = deadline or time.monotonic() + 60
     now, ages = time.time(), 99 * 365 * DAY
     # A day more at either end: the exchange's midnight is not UTC's.
     first = pd.Timestamp(start).timestamp() - DAY if start else now - ages
@@ -162,9 +163,7 @@ def fetch(
         "events": "div,splits,capitalGains",
     }
     try:
-        return client.get(
-            URL + ticker, query, deadline or time.monotonic() + 60
-        )
+        return client.get(URL + ticker, query, deadline)
     except Refused:
         raise
     except exceptions.Timeout as error:
@@ -172,10 +171,9 @@ def fetch(
     except Exception as error:  # whatever else a broken reply does to curl
         code = getattr(error, "code", 0)
         if code in (5, 6, 7):  # no proxy, name, host
-            raise Faulty(
-                "cannot reach Yahoo, are you offline?",
-                tries=client.manners.offline_tries,
-            ) from error
+            offline = "cannot reach Yahoo, are you offline?"
+            tries = client.manners.offline_tries
+            raise Faulty(offline, tries=tries) from error
         if code == UNKNOWN_OPTION and "tensorflow" in sys.modules:
             raise Refused(
                 "TensorFlow was loaded before and its libcurl is in the way; "
