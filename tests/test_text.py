@@ -9,13 +9,8 @@ from conftest import finite_differences
 
 from theory import tagging
 from theory.cells import bilstm_forward, lstm_forward
-from theory.characters import (
-    TEXT,
-    chapters,
-    inside_quotation,
-    streams,
-    words_without_marks,
-)
+from theory.characters import TEXT, chapters, inside_quotation
+from theory.characters import streams, words_without_marks
 
 
 def test_the_text_is_the_one_described():
