@@ -10,10 +10,10 @@ import pytest
 
 from forecasting.evaluation.walk_forward import fit_model
 from forecasting.market.prices import load_directory
+from forecasting.recipes import replays
 from forecasting.recipes.__main__ import main
 from forecasting.recipes.published import BY_NAME, RECIPES, read
 from forecasting.recipes.rebuilt import row_scale
-from forecasting.recipes import replays
 from forecasting.recipes.replays import Replay, score
 from forecasting.windows import fold_dates
 
