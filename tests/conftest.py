@@ -81,20 +81,6 @@ CONTRAST = """([selector, ink = "color"]) => {
 }"""
 
 
-def grounds(browser, address, *selectors):
-    """A page's grounds, light and dark, on which all of it can be read."""
-    found = []
-    for scheme in ["light", "dark"]:
-        page = browser.new_page(color_scheme=scheme)
-        page.goto(address)
-        for words in selectors:
-            ground, contrast = page.evaluate(CONTRAST, [words])
-            assert contrast > 4.5, (scheme, words)  # WCAG 2.2, level AA
-        found.append(ground)
-        page.close()
-    return found
-
-
 def finite_differences(loss, array, eps=1e-5):
     """Central differences of loss() by every entry of array, in place."""
     gradient = np.empty_like(array)
