@@ -217,7 +217,7 @@ def run(path: Path, folder: Path, parameters: dict[str, str]) -> NotebookNode:
 
 def figures(notebook: NotebookNode) -> list[tuple[str, bytes]]:
     """Figures in order, each named by its number and section."""
-    found = []
+    found: list[tuple[str, bytes]] = []
     for section, cell in report.sections(notebook):
         for output in cell.outputs:
             if figure := report.png(output):

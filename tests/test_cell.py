@@ -142,13 +142,11 @@ def test_the_committed_networks_solve_the_task_and_do_not():
 
 
 def test_sliders_move_the_cell(page):
-    x, h, c = -1.5, 0.4, 1.2
     biases = {"bi": 0.5, "bf": 2.5, "bc": -0.25, "bo": 1}
-    enter(page, x=x, h=h, c=c, **biases)
+    enter(page, x=-1.5, h=0.4, c=1.2, **biases)
     b, ones = np.array([*biases.values()]), np.ones((1, 4))
-    h, c = np.full((1, 1), h), np.full((1, 1), c)
-    x = np.full((1, 1, 1), x)
-    cache = cells.lstm_forward(x, ones, ones, b, h, c)[2]
+    x, h, c = [[[-1.5]]], np.array([[0.4]]), np.array([[1.2]])
+    cache = cells.lstm_forward(np.array(x), ones, ones, b, h, c)[2]
     for name in ("i", "f", "c_tilde", "o", "c", "h"):
         shown = said(page, f"now-{name.replace('c_tilde', 'cTilde')}")
         assert shown == pytest.approx(cache[name].item(), abs=6e-4)
@@ -194,14 +192,13 @@ def test_the_curve_of_f_can_be_dragged(page):
 
 
 def test_the_lstm_adds_where_the_rnn_does_not(page):
-    enter(page, length=100, first=5, second=90)
-    enter(page, value_first=0.9, value_second=0.8, step=100)
-    assert said(page, "guess") == pytest.approx(1.7)
-    assert said(page, "says-lstm") == pytest.approx(1.7, abs=0.15)
-    assert abs(said(page, "says-rnn") - 1.7) > 0.4
-    enter(page, value_first=0.1, value_second=0.2)
-    assert said(page, "says-lstm") == pytest.approx(0.3, abs=0.15)
-    assert abs(said(page, "says-rnn") - 0.3) > 0.4
+    enter(page, length=100, first=5, second=90, step=100)
+    for first, second in [(0.9, 0.8), (0.1, 0.2)]:
+        enter(page, value_first=first, value_second=second)
+        assert said(page, "guess") == pytest.approx(first + second)
+        guess = said(page, "guess")
+        assert said(page, "says-lstm") == pytest.approx(guess, abs=0.15)
+        assert abs(said(page, "says-rnn") - guess) > 0.4
 
 
 def test_marks_can_be_moved_by_keyboard_and_beyond_the_lag_learnt(page):
@@ -261,22 +258,17 @@ def test_nothing_is_wider_than_the_screen(visit, width):
 def swipe(page, x, y, right, down):
     """A finger, by the browser's own events of touch."""
     hand = page.context.new_cdp_session(page)
-    for kind, part in [
-        ("touchStart", 0),
-        *(("touchMove", part / 5) for part in range(1, 6)),
-        ("touchEnd", None),
-    ]:
-        points = [{"x": x + (part or 0) * right, "y": y + (part or 0) * down}]
-        points *= kind != "touchEnd"
-        hand.send(
-            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points}
-        )
+    steps = np.linspace([x, y], [x + right, y + down], 6).tolist()
+    touches = [[{"x": x, "y": y}] for x, y in steps]
+    kinds = ["touchStart", *["touchMove"] * 5, "touchEnd"]
+    for kind, points in zip(kinds, [*touches, []], strict=True):
+        event = {"type": kind, "touchPoints": points}
+        hand.send("Input.dispatchTouchEvent", event)
 
 
 def test_a_finger_drags_a_dot_and_does_not_scroll(visit):
-    page = visit(
-        viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
-    )
+    screen = {"width": 360, "height": 740}
+    page = visit(viewport=screen, has_touch=True, is_mobile=True)
     f = said(page, "f-is")
     swipe(page, *centre(page, "#decay [data-grip='10']"), 0, 20)
     assert said(page, "f-is") < f - 0.1

@@ -3,21 +3,15 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-import nbformat
+import habits
 import numpy as np
 import pytest
 
 from theory.cells import logistic
 from theory.checks import CHECKERS, Wrong, check
 
-THEORY = Path(__file__).resolve().parents[1] / "theory"
-
-
-def cells(path, kind):
-    notebook = nbformat.read(path, 4)
-    return [cell for cell in notebook.cells if cell.cell_type == kind]
+THEORY = habits.ROOT / "theory"
 
 
 def trailing_only(transform, series):
@@ -77,11 +71,9 @@ SLIP = """
 
 def suspect(line=SLIP):
     """The function that 2.6 shows, its faulty lines replaced."""
-    (source,) = [
-        cell.source
-        for cell in cells(THEORY / "02-lstm.ipynb", "code")
-        if cell.source.startswith("def suspect(")
-    ]
+    cells = habits.code_cells(habits.read(THEORY / "02-lstm.ipynb"))
+    sources = [cell.source for cell in cells]
+    (source,) = [s for s in sources if s.startswith("def suspect(")]
     assert source.count(SLIP) == 1
     scope = {"np": np}
     exec(source.replace(SLIP, f"\n        {line.strip()}\n"), scope)
@@ -114,8 +106,8 @@ WRONG = {
     "1.2": [19, 21, 20.5],
     "1.3": [
         lambda u, x: u * x.sum(),
-        lambda u, x: sum(u**t * x[-1 - t] for t in range(len(x))),
-        lambda u, x: sum(u**t * x[-2 - t] for t in range(len(x) - 1)),
+        lambda u, x: x[::-1] @ u ** np.arange(len(x)),
+        lambda u, x: x[-2::-1] @ u ** np.arange(len(x) - 1),
     ],
     "1.4": [
         lambda gs, c: gs,
@@ -308,7 +300,8 @@ def test_nonsense_is_wrong_not_an_accident(number):
     "note", sorted(THEORY.glob("[0-9]*.ipynb")), ids=lambda path: path.stem
 )
 def test_note_states_exactly_its_exercises(note):
-    text = "\n".join(cell.source for cell in cells(note, "markdown"))
+    cells = habits.markdown_cells(habits.read(note))
+    text = "\n".join(cell.source for cell in cells)
     section = text.partition("## Exercises")[2].partition("\n## ")[0]
     stated = re.findall(r"\*\*(\d+\.\d)", section)
     number = f"{int(note.stem[:2])}."
@@ -317,7 +310,8 @@ def test_note_states_exactly_its_exercises(note):
 
 def test_every_exercise_has_a_worked_solution():
     """nbval runs them."""
-    code = "".join(c.source for c in cells(THEORY / "solutions.ipynb", "code"))
+    cells = habits.code_cells(habits.read(THEORY / "solutions.ipynb"))
+    code = "".join(cell.source for cell in cells)
     assert re.findall(r'check\("(\d+\.\d)", ', code) == list(CHECKERS)
 
 

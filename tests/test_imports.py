@@ -88,47 +88,47 @@ def test_every_kind_of_import_is_seen():
     assert imported("import scraper, numpy") == {"scraper"}
 
 
-def loaded(code: str, *arguments) -> set[str]:
-    """The packages that a fresh process has loaded after some code."""
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"]
-        + [str(a) for a in arguments],
+def fresh(code: str, *arguments) -> subprocess.CompletedProcess:
+    """Some code in a process of its own, which prints what it has loaded."""
+    code += "\nimport sys; print(*sys.modules)"
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
         cwd=ROOT / "tests",
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
+
+
+def loaded(code: str, *arguments) -> set[str]:
+    """The packages that code loads which ends well."""
+    done = fresh(code, *arguments)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        "models.lstm",
-        "models.textbook",
-        "evaluation.walk_forward",
-        "pages.tables",
-        "market.prices",
-    ],
-)
+DOWNLOAD = """
+import sys
+from pathlib import Path
+from yahoo_standin import StandIn
+from forecasting.market.download import download
+from forecasting.market.yahoo import Client
+port, folder = sys.argv[1:]
+client = Client(StandIn(int(port)))
+if failed := download(["IBM"], Path(folder), client=client):
+    sys.exit(failed)
+"""
+MODULES = ["models.lstm", "models.textbook", "evaluation.walk_forward"]
+
+
+@pytest.mark.parametrize("module", [*MODULES, "pages.tables", "market.prices"])
 def test_a_model_needs_no_downloader(module):
     packages = loaded(f"import forecasting.{module}")
     assert not packages & {"yfinance", "curl_cffi", "scraper"}
 
 
 def test_the_study_downloads_without_tensorflow(yahoo, tmp_path):
-    code = """if True:
-        import sys
-        from pathlib import Path
-        import forecasting.study
-        from forecasting.market.download import download
-        from forecasting.market.yahoo import Client
-        from yahoo_standin import StandIn
-        port, folder = sys.argv[1:]
-        client = Client(StandIn(int(port)))
-        assert download(["IBM"], Path(folder), client=client) == 0
-    """
+    code = "import forecasting.study" + DOWNLOAD
     packages = loaded(code, yahoo.port, tmp_path)
     assert not packages & {"tensorflow", "keras"}
     assert "curl_cffi" in packages
@@ -136,24 +136,8 @@ def test_the_study_downloads_without_tensorflow(yahoo, tmp_path):
 
 
 def test_a_download_after_tensorflow_says_what_is_in_the_way(yahoo, tmp_path):
-    code = """if True:
-        import sys
-        from pathlib import Path
-        from forecasting.models.backend import tf
-        from yahoo_standin import StandIn
-        from forecasting.market.download import download
-        from forecasting.market.yahoo import Client
-        port, folder = sys.argv[1:]
-        client = Client(StandIn(int(port)))
-        sys.exit(download(["IBM"], Path(folder), client=client))
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(yahoo.port), str(tmp_path)],
-        cwd=ROOT / "tests",
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    code = "from forecasting.models.backend import tf" + DOWNLOAD
+    done = fresh(code, yahoo.port, tmp_path)
     # Where the two do not quarrel, as on Windows, it just works.
     if done.returncode:
         (line,) = done.stderr.splitlines()

@@ -10,16 +10,11 @@ import pytest
 
 from forecasting.evaluation.walk_forward import fit_model
 from forecasting.market.prices import load_directory
+from forecasting.recipes import replays
 from forecasting.recipes.__main__ import main
 from forecasting.recipes.published import BY_NAME, RECIPES, read
 from forecasting.recipes.rebuilt import row_scale
-from forecasting.recipes.replays import (
-    NEXT,
-    RecipeForecaster,
-    Replay,
-    replay,
-    score,
-)
+from forecasting.recipes.replays import Replay, score
 from forecasting.windows import fold_dates
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,16 +33,10 @@ def committed():
 
 def test_the_table_is_of_the_published_recipes(committed):
     assert list(committed.index) == [r.name for r in RECIPES]
-    for recipe in RECIPES:
-        row = committed.loc[recipe.name]
-        assert row["repository"] == recipe.repository
-        assert row["claim"] == recipe.claim
-        assert row["ticker"] == recipe.ticker
-        assert (row["epochs"], row["run_epochs"]) == (
-            recipe.epochs,
-            recipe.run,
-        )
-        assert (row["metric"], row["rule"]) == (recipe.metric, recipe.rule)
+    facts = ["repository", "claim", "ticker", "epochs", "run", "metric"]
+    table = committed.rename(columns={"run_epochs": "run"})
+    for fact in [*facts, "rule"]:
+        assert list(table[fact]) == [getattr(r, fact) for r in RECIPES], fact
 
 
 @pytest.mark.parametrize(
@@ -57,13 +46,6 @@ def test_the_table_is_of_the_published_recipes(committed):
 def test_a_fact_misspelt_or_missing_is_refused(toml, says):
     with pytest.raises(TypeError, match=says):
         read(toml)
-
-
-def errors(values, first):
-    """Squared errors of "as today" on rows from ``first`` on, by a loop."""
-    return [
-        (values[i] - values[i - 1]) ** 2 for i in range(first, len(values))
-    ]
 
 
 def line_accuracy(prices):
@@ -87,7 +69,8 @@ def scaled_rmse(prices):
 
 
 def z_score_mse(prices):
-    squares = errors(prices, round(0.8 * len(prices)))
+    test = range(round(0.8 * len(prices)), len(prices))
+    squares = [(prices[i] - prices[i - 1]) ** 2 for i in test]
     return sum(squares) / len(squares) / np.var(prices)
 
 
@@ -120,16 +103,14 @@ def test_a_trivial_rule_scores_what_a_loop_finds(committed, name, by_hand):
 def test_a_recipe_scores_what_was_committed(committed):
     """Trained again, to within another processor's rounding."""
     recipe = BY_NAME["one-row"]
-    r = replay(recipe, HISTORIES[recipe.ticker])
+    r = replays.replay(recipe, HISTORIES[recipe.ticker])
     found = committed.loc["one-row", "score"]
     assert score(recipe.metric, r.said, r) == pytest.approx(found, rel=0.2)
     assert r.dates[0] > r.dates[-1]  # as published, backwards
 
 
 def test_metrics_by_hand():
-    now, actual, said = (
-        np.array(v) for v in ([[8], [10]], [[10], [9]], [[9], [11]])
-    )
+    now, actual, said = np.array([[8, 10], [10, 9], [9, 11]])[..., None]
     r = Replay(said, actual, now, now, now - 4, now / 4, None, [])
     assert r.scaled(actual).tolist() == [[3.0], [1.2]]
     # Errors are −1 and 2; relative to price + 1, 1/11 and 2/10.
@@ -152,16 +133,15 @@ def test_metrics_by_hand():
 def test_under_the_protocol_no_later_row_counts(recipe):
     """Rows of the test change nothing fitted, later rows no forecast."""
     prices = HISTORIES[recipe.ticker]
-    (dates,) = fold_dates({recipe.ticker: prices}, 1, NEXT)
+    (dates,) = fold_dates({recipe.ticker: prices}, 1, replays.NEXT)
     first = prices.index.get_loc(dates.test_start)
-    other = prices.copy()
-    other.iloc[first + 10 :] *= np.linspace(2, 9, len(prices) - first - 10)[
-        :, None
-    ]
+    other, end = prices.copy(), first + 10
+    other.iloc[end:] *= np.linspace(2, 9, len(prices) - end)[:, None]
     forecasts = []
     for history in prices, other:
-        model = fit_model(RecipeForecaster(recipe), {"S": history}, dates)
-        forecasts.append(model.predict(history, np.arange(first, first + 10)))
+        forecaster = replays.RecipeForecaster(recipe)
+        model = fit_model(forecaster, {"S": history}, dates)
+        forecasts.append(model.predict(history, np.arange(first, end)))
     for part in "loc", "scale", "df":
         a, b = (getattr(forecast, part) for forecast in forecasts)
         np.testing.assert_array_equal(a, b, part)

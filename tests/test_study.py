@@ -26,6 +26,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 ROOT = Path(__file__).resolve().parents[1]
 SNAPSHOT = ROOT / "data" / "snapshot"
+AAPL = (SNAPSHOT / "AAPL.csv").read_text("utf-8")
 
 # Stand-ins for the two notebooks: they run in seconds, and what study.py
 # does with them does not depend on what they compute.
@@ -78,29 +79,33 @@ def sessions_ago(day):
     return (calendar.closes <= pd.Timestamp.now("UTC")).sum() - 1
 
 
-def files(root):
-    """Every file below results/, hidden ones too."""
-    results = root / "results"
-    return sorted(
-        p.relative_to(results).as_posix()
-        for p in results.rglob("*")
-        if p.is_file()
-    )
+def files(folder):
+    """Every file below a folder, hidden ones too."""
+    found = [p for p in folder.rglob("*") if p.is_file()]
+    return sorted(p.relative_to(folder).as_posix() for p in found)
+
+
+@pytest.fixture
+def refused(root, capsys):
+    """The one line of a study that leaves the older one as it was."""
+
+    def refused(*typed):
+        assert study.main([*typed], root) == 1
+        assert files(root / "results") == ["AAPL/old.txt"]
+        (line,) = capsys.readouterr().err.splitlines()
+        return line
+
+    return refused
 
 
 def test_a_study_replaces_the_older_one_as_a_whole(root, capsys):
     assert study.main([" aapl"], root) == 0
-    assert files(root) == [
-        "AAPL/EDA.html",
-        "AAPL/EDA.ipynb",
-        "AAPL/figures/EDA-01-where-does-it-close.png",
-        "AAPL/forecast.csv",
-        "AAPL/index.html",
-        "AAPL/predictor.html",
-        "AAPL/predictor.ipynb",
-    ]
     folder = root / "results" / "AAPL"
-    figure = folder / "figures" / "EDA-01-where-does-it-close.png"
+    drawn = "figures/EDA-01-where-does-it-close.png"
+    names = ["EDA.html", "EDA.ipynb", drawn, "forecast.csv", "index.html"]
+    assert files(folder) == [*names, "predictor.html", "predictor.ipynb"]
+    assert os.listdir(root / "results") == ["AAPL"]
+    figure = folder / drawn
     assert figure.read_bytes().startswith(b"\x89PNG")
     for page in ["EDA.html", "index.html"]:
         html = (folder / page).read_text("utf-8")
@@ -136,13 +141,11 @@ def test_a_study_replaces_the_older_one_as_a_whole(root, capsys):
         ("open(f'{RESULTS}/forecast.csv', 'w').write('Date\\n')", "lacks"),
     ],
 )
-def test_a_failing_notebook_is_one_line(root, capsys, source, words):
+def test_a_failing_notebook_is_one_line(root, refused, source, words):
     predictor(root, source)
-    assert study.main(["AAPL"], root) == 1
-    (line,) = capsys.readouterr().err.splitlines()
+    line = refused("AAPL")
     assert line.startswith("AAPL: ")
     assert words in line
-    assert files(root) == ["AAPL/old.txt"]
 
 
 @pytest.mark.skipif(
@@ -155,18 +158,15 @@ def test_ctrl_c_leaves_nothing_half_done(root):
         "import sys; from pathlib import Path; from forecasting import study;"
         "sys.exit(study.main(['AAPL'], Path(sys.argv[1])))"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, root], stderr=subprocess.PIPE, text=True
-    )
+    typed = [sys.executable, "-c", code, root]
+    process = subprocess.Popen(typed, stderr=subprocess.PIPE, text=True)
     while not mark.exists() and process.poll() is None:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
-    assert (process.returncode, err) == (
-        130,
-        "AAPL: stopped; results/AAPL/ is as it was\n",
-    )
-    assert files(root) == ["AAPL/old.txt"]
+    assert process.returncode == 130
+    assert err == "AAPL: stopped; results/AAPL/ is as it was\n"
+    assert files(root / "results") == ["AAPL/old.txt"]
 
 
 def rows(text, number):
@@ -182,56 +182,50 @@ def rows(text, number):
     ],
 )
 def test_an_unusable_csv_is_refused_before_any_notebook_runs(
-    root, monkeypatch, capsys, change, words
+    root, monkeypatch, refused, change, words
 ):
-    text = (SNAPSHOT / "AAPL.csv").read_text("utf-8")
-    (root / "BAD.csv").write_text(change(text), "utf-8")
+    (root / "BAD.csv").write_text(change(AAPL), "utf-8")
     monkeypatch.setenv("FORECASTING_DATA", str(root))
-    assert study.main(["BAD"], root) == 1
-    (line,) = capsys.readouterr().err.splitlines()
+    line = refused("BAD")
     assert "BAD" in line
     assert words in line
-    assert files(root) == ["AAPL/old.txt"]
 
 
-@pytest.mark.parametrize("ticker", ["../x", "", "CON"])
-def test_what_is_no_ticker_is_refused(root, capsys, ticker):
-    assert study.main([ticker], root) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith((ticker or '""') + ": ")
-    assert files(root) == ["AAPL/old.txt"]
+FROZEN = "FORECASTING_DATA is data/snapshot, "  # as the tests have it
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (["../x"], "../x: "),  # no ticker
+        ([""], '"": '),
+        (["CON"], "CON: "),
+        (["NVDA"], f"NVDA: {FROZEN}"),  # nothing is downloaded to there
+        (["AAPL", "--fresh"], f"AAPL: {FROZEN}"),
+    ],
+)
+def test_what_cannot_be_studied_is_refused(refused, typed, words):
+    assert refused(*typed).startswith(words)
 
 
 @pytest.mark.parametrize("missing", ["EDA", "predictor"])
-def test_without_the_repository_it_says_to_clone_it(root, capsys, missing):
+def test_without_the_repository_it_says_to_clone_it(root, refused, missing):
     """As where the package was installed from a wheel."""
     (root / f"{missing}.ipynb").unlink()
-    assert study.main(["AAPL"], root) == 1
-    (line,) = capsys.readouterr().err.splitlines()
+    line = refused("AAPL")
     assert line.startswith(f"AAPL: no {missing}.ipynb in {root}: ")
-    assert line.endswith(
-        "clone it, and in its folder type: make study TICKER=AAPL"
-    )
-    assert files(root) == ["AAPL/old.txt"]
-
-
-@pytest.mark.parametrize("typed", [["NVDA"], ["AAPL", "--fresh"]])
-def test_nothing_is_downloaded_to_the_frozen_prices(root, capsys, typed):
-    """Under FORECASTING_DATA as the tests have it."""
-    assert study.main(typed, root) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"{typed[0]}: FORECASTING_DATA is data/snapshot, ")
-    assert files(root) == ["AAPL/old.txt"]
+    end = "clone it, and in its folder type: make study TICKER=AAPL"
+    assert line.endswith(end)
 
 
 def command(ticker, **environment):
-    """What `make study` types, in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "forecasting.study", ticker],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-    )
+    """The one line of `make study` that fails, in a process of its own."""
+    typed = [sys.executable, "-m", "forecasting.study", ticker]
+    env = os.environ | environment
+    done = subprocess.run(typed, env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    return line
 
 
 @pytest.fixture
@@ -247,7 +241,7 @@ def test_a_ticker_without_csv_is_scraped_first(root, yahoo, capsys):
     assert study.main(["ibm"], root) == 0
     scraped = prices.read_csv(root / "data" / "IBM.csv")
     assert len(scraped) == study.ROWS_NEEDED
-    assert "IBM/forecast.csv" in files(root)
+    assert "IBM/forecast.csv" in files(root / "results")
     assert "IBM: close of" in capsys.readouterr().out.splitlines()[-1]
 
 
@@ -262,10 +256,9 @@ def test_a_fresh_study_downloads_the_stock_and_its_peers(root, yahoo, capsys):
 def test_a_fresh_study_goes_on_with_what_is_on_disk(root, yahoo, capsys):
     """A peer fails, then the stock itself: each with the date it has."""
     old = (SNAPSHOT / "IBM.csv").read_text("utf-8")
-    folder = root / "data"
-    folder.mkdir()
-    (folder / "IBM.csv").write_text(rows(old, 700), "utf-8")
-    last = prices.read_csv(folder / "IBM.csv").index[-1].date()
+    (root / "data").mkdir()
+    (root / "data" / "IBM.csv").write_text(rows(old, 700), "utf-8")
+    last = prices.read_csv(root / "data" / "IBM.csv").index[-1].date()
     for failing, chosen in [("IBM", "AAPL"), ("IBM", "IBM")]:
         yahoo.always[failing] = status(404)
         assert study.main([chosen, "--fresh"], root) == 0
@@ -285,31 +278,20 @@ def test_the_newest_prices_are_of_the_latest_session_that_is_over():
         assert age == f"{past[:end][-1].date()}, {words}"
 
 
-def test_peers_that_are_no_list_are_refused_in_one_line(root, capsys):
+def test_peers_that_are_no_list_are_refused_in_one_line(root, refused):
     write(root / "predictor.ipynb", "PEERS = {*TICKERS}", "")
-    assert study.main(["AAPL"], root) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("AAPL: predictor.ipynb: give PEERS")
-    assert files(root) == ["AAPL/old.txt"]
+    assert refused("AAPL").startswith("AAPL: predictor.ipynb: give PEERS")
 
 
-def test_an_unknown_ticker_is_one_line(root, yahoo, capsys):
-    assert study.main(["NOSUCH"], root) != 0
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("NOSUCH: unknown symbol")
-    assert files(root) == ["AAPL/old.txt"]
+def test_an_unknown_ticker_is_one_line(root, yahoo, refused):
+    assert refused("NOSUCH").startswith("NOSUCH: unknown symbol")
     assert not list((root / "data").glob("*"))
 
 
 def test_without_a_network_it_says_so(tmp_path):
     # A proxy that nothing listens on: the real scraper finds no network.
-    done = command(
-        "nosuch",
-        FORECASTING_DATA=str(tmp_path),
-        HTTPS_PROXY="http://127.0.0.1:9",
-    )
-    (line,) = done.stderr.splitlines()
-    assert done.returncode != 0
+    nobody, data = "http://127.0.0.1:9", str(tmp_path)
+    line = command("nosuch", FORECASTING_DATA=data, HTTPS_PROXY=nobody)
     assert line.startswith("NOSUCH: ")
     assert "offline" in line
     assert not list(tmp_path.iterdir())
@@ -317,16 +299,16 @@ def test_without_a_network_it_says_so(tmp_path):
 
 
 def test_a_history_too_short_is_refused(tmp_path):
-    text = (SNAPSHOT / "AAPL.csv").read_text("utf-8")
-    (tmp_path / "SHORT.csv").write_text(rows(text, 30), "utf-8")
-    done = command("short", FORECASTING_DATA=str(tmp_path))
-    assert done.returncode == 1
-    assert done.stderr == (
-        f"SHORT: 30 rows, but at least {study.ROWS_NEEDED} are needed\n"
-    )
+    (tmp_path / "SHORT.csv").write_text(rows(AAPL, 30), "utf-8")
+    line = command("short", FORECASTING_DATA=str(tmp_path))
+    needed = f"at least {study.ROWS_NEEDED} are needed"
+    assert line == f"SHORT: 30 rows, but {needed}"
 
 
-@pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
+make = pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
+
+
+@make
 def test_clean_takes_what_was_made_and_leaves_what_readers_made(root):
     results = root / "results"
     assert study.main(["aapl"], root) == 0
@@ -355,18 +337,14 @@ def test_clean_takes_what_was_made_and_leaves_what_readers_made(root):
     for name in theirs + made:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
-    theirs += [
-        f"results/AAPL-in-spring/{name.removeprefix('AAPL/')}"
-        for name in files(root)
-        if name.startswith("AAPL/") and not name.endswith(".txt")
-    ]
+    spring = "results/AAPL-in-spring"
+    theirs += [f"{spring}/{name}" for name in files(root / spring)]
+    theirs += ["EDA.ipynb", "predictor.ipynb", "Makefile"]
     subprocess.run(["make", "clean"], cwd=root, check=True)
-    left = {p.relative_to(root) for p in root.rglob("*") if p.is_file()}
-    kept = {*theirs, "EDA.ipynb", "predictor.ipynb", "Makefile"}
-    assert {path.as_posix() for path in left} == kept
+    assert files(root) == sorted(theirs)
 
 
-@pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
+@make
 def test_clean_knows_a_site(tmp_path):
     """By the mark of its builder; without studies it says nothing."""
     shutil.copy(ROOT / "Makefile", tmp_path)

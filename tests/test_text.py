@@ -7,15 +7,9 @@ import numpy as np
 import pytest
 from conftest import finite_differences
 
-from theory import tagging
+from theory import characters, tagging
 from theory.cells import bilstm_forward, lstm_forward
-from theory.characters import (
-    TEXT,
-    chapters,
-    inside_quotation,
-    streams,
-    words_without_marks,
-)
+from theory.characters import TEXT, inside_quotation
 
 
 def test_the_text_is_the_one_described():
@@ -28,8 +22,8 @@ def test_the_text_is_the_one_described():
 
 
 def test_chapters_join_to_the_text():
-    assert len(chapters()) == 12
-    assert "".join(chapters()) == TEXT.read_text(encoding="utf-8")
+    assert len(characters.chapters()) == 12
+    assert "".join(characters.chapters()) == TEXT.read_text(encoding="utf-8")
 
 
 def test_quotations_are_closed_but_for_a_few():
@@ -50,7 +44,8 @@ def test_an_apostrophe_closes_nothing(text, states):
 
 
 def test_words_lose_their_marks_and_keep_their_tags():
-    words, inside = words_without_marks("`Oh, \"No!\"'\n\nsaid 'tis I'll")
+    said = "`Oh, \"No!\"'\n\nsaid 'tis I'll"
+    words, inside = characters.words_without_marks(said)
     expected = ["oh", ",", "no", "!", "¶", "said", "tis", "i'll"]
     assert words == expected
     assert inside.tolist() == [True] * 4 + [False] * 4
@@ -58,7 +53,7 @@ def test_words_lose_their_marks_and_keep_their_tags():
 
 def test_streams_go_on_from_batch_to_batch():
     ids = np.arange(1000)
-    x, y = streams(ids, 4, 7)
+    x, y = characters.streams(ids, 4, 7)
     assert np.array_equal(y, x + 1)
     for k in range(4):
         rows = x[k::4].ravel()
@@ -94,13 +89,14 @@ def test_tagger_equals_the_cells():
 
 
 def test_tagger_gradients_equal_finite_differences():
-    weights, reverse, x, y, mask = small_networks()
-    arguments = weights, reverse, x, y, mask
-    _, gradients = tagging.loss_and_gradients(*arguments)
-    for w, gradient in zip(weights, gradients, strict=True):
-        numeric = finite_differences(
-            lambda: tagging.loss_and_gradients(*arguments)[0].sum(), w
-        )
+    arguments = small_networks()
+
+    def loss():
+        return tagging.loss_and_gradients(*arguments)[0].sum()
+
+    gradients = tagging.loss_and_gradients(*arguments)[1]
+    for w, gradient in zip(arguments[0], gradients, strict=True):
+        numeric = finite_differences(loss, w)
         np.testing.assert_allclose(gradient, numeric, rtol=1e-5, atol=1e-9)
 
 

@@ -72,7 +72,8 @@ def digest(notebooks: dict[str, NotebookNode]) -> NotebookNode:
     tagged ``box``; then, under each question that a figure answers, its
     figures and computed sentences.
     """
-    forecast, box, body = [], [], []
+    forecast, box = [], []
+    body: list[str | NotebookNode] = []
     for name, notebook in notebooks.items():
         title = heading(notebook) or name
         body.append(f"## {title}")

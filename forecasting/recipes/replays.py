@@ -195,7 +195,7 @@ def under_protocol(recipe: Recipe, prices: pd.DataFrame) -> dict[str, float]:
         forecasts[name, 0, SEED] = done[recipe.ticker]
     mine = [(recipe.ticker, prices, forecasts)]
     verdict = judge(mine, splits, joint_calendar(histories), NEXT)
-    found = {}
+    found: dict[str, float] = {}
     for part in verdict.summary, verdict.scores:
         found |= part.query("model == 'it'").iloc[0].to_dict()
     return {name: found[name] for name in PROTOCOL}
