@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # exchange_calendars 4.13.2 (with pandas 2.3.3, so nothing is lost on the way):
-# Bombay's calendar has none of the exchange's Muhurat sessions, the hour of
-# trading on the evening or afternoon of Diwali. Announced: 2023-11-12, a
+# Bombay's calendar lacks the exchange's last three Muhurat sessions, the hour
+# of trading on the evening or afternoon of Diwali: 2023-11-12, a
 # Sunday (BSE's list of holidays of 2023), 2024-11-01 (its circular of
 # 2024-10-19), 2025-10-21 (that of 2025-09-22). Saturdays are half known: the
 # sessions of 2024-01-20 and 2025-02-01 are in; not in are 2024-03-02 and
