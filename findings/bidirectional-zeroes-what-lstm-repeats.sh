@@ -13,7 +13,7 @@ trap 'rm -rf "$tmp"' EXIT
 python3 -m venv "$tmp/venv"
 "$tmp/venv/bin/pip" install -q --no-compile keras==3.15.1 jax==0.10.2 \
   jaxlib==0.10.2 numpy==2.4.6 scipy==1.17.1
-KERAS_BACKEND=jax "$tmp/venv/bin/python" - <<'E'
+KERAS_BACKEND=numpy "$tmp/venv/bin/python" - <<'E'
 import keras
 import numpy as np
 

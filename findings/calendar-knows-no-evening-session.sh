@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # exchange_calendars 4.13.2 (with pandas 2.3.3, so nothing is lost on the way):
-# Bombay's calendar has none of the exchange's Muhurat sessions, the hour of
-# trading on the evening or afternoon of Diwali (2023-11-12, a Sunday;
-# 2024-11-01; 2025-10-21), though the exchange announces each and publishes its
-# prices. Saturdays are half known: the sessions of 2024-01-20 and
-# 2025-02-01 are in, those of 2024-03-02, 2024-05-18 and the budget's Sunday
-# 2026-02-01 are not. And no date after 2026-12-31 can be asked for, while
-# New York's calendar answers for 2027 by default.
+# Bombay's calendar lacks the exchange's last three Muhurat sessions, the hour
+# of trading on the evening or afternoon of Diwali: 2023-11-12, a
+# Sunday (BSE's list of holidays of 2023), 2024-11-01 (its circular of
+# 2024-10-19), 2025-10-21 (that of 2025-09-22). Saturdays are half known: the
+# sessions of 2024-01-20 and 2025-02-01 are in; not in are 2024-03-02 and
+# 2024-05-18 (switches to the disaster recovery site, circulars of February and
+# May 2024) and the budget's Sunday 2026-02-01 (notice of 2026-01-16). And no
+# date after 2026-12-31 can be asked for.
 # Hurt: a check that drops bars of "closed" days drops real trades, and a count
 # of sessions ahead fails in December.
 set -euo pipefail

@@ -7,13 +7,14 @@
 # closes are never a target. Inputs data[:-1] give all of them.
 # Expected: a window for each value that has L values before it. Hurt: every
 # tutorial that copies the recipe; on a test set, the most recent days go.
+# (Shown with format="grain", which needs no TensorFlow.)
 set -euo pipefail
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 python3 -m venv "$tmp/venv"
-"$tmp/venv/bin/pip" install -q --no-compile tensorflow==2.21.0 \
-  keras==3.15.1 numpy==2.4.6
-TF_CPP_MIN_LOG_LEVEL=3 "$tmp/venv/bin/python" - <<'E'
+"$tmp/venv/bin/pip" install -q --no-compile keras==3.15.1 grain==0.2.18 \
+  jax==0.10.2 jaxlib==0.10.2 numpy==2.4.6 scipy==1.17.1
+KERAS_BACKEND=numpy "$tmp/venv/bin/python" - <<'E'
 import keras
 import numpy as np
 
@@ -23,7 +24,7 @@ data = np.arange(N)
 
 def targets(inputs):
     dataset = keras.utils.timeseries_dataset_from_array(
-        inputs, data[L:], sequence_length=L)
+        inputs, data[L:], sequence_length=L, format="grain")
     pairs = [(x[-1], y) for xs, ys in dataset
              for x, y in zip(np.asarray(xs), np.asarray(ys))]
     assert all(y == x + 1 for x, y in pairs)  # each pair is right
