@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,6 +24,7 @@ from forecasting.models.base import Forecast, Forecaster
 from forecasting.models.baselines import Drift, RandomWalk
 from forecasting.models.features import session_variance
 from forecasting.models.registry import BASELINES
+from forecasting.pages import plots
 from forecasting.settings import STUDY
 from forecasting.windows import fold_dates
 
@@ -395,6 +397,28 @@ def test_holm_spans_models_tickers_and_horizons(verdict, kind, pooled, models):
     for rank, (_, row) in enumerate(mine.iterrows()):
         running = max(running, (len(mine) - rank) * row[f"p_{kind}"])
         assert row[f"p_{kind}_holm"] == pytest.approx(min(running, 1.0))
+
+
+def bars(summary):
+    """Half lengths of the figure's bars, by horizon and model."""
+    fig = plots.verdict(summary)
+    names = [label.get_text() for label in fig.axes[0].get_yticklabels()]
+    bars = [c.lines[2][0].get_segments() for c in fig.axes[1].containers]
+    plt.close(fig)
+    ends = np.array(bars)[..., 0]
+    return pd.DataFrame(np.ptp(ends, axis=2) / 2, STUDY.reported, names)
+
+
+def test_a_bar_never_measures_a_model_against_its_rival_on_other_rows(verdict):
+    """Of one that failed somewhere; RandomWalk's number is 1 on all rows."""
+    summary = verdict.summary.copy()
+    wide = summary["model"] == "Wide"
+    summary.loc[wide & (summary["horizon"] == 5), "against"] = "Drift"
+    whole = bars(summary)
+    assert (whole["Wide"] > 0).all()
+    partial = bars(summary[~wide | (summary["ticker"] != "LATE")])
+    whole.loc[5, "Wide"] = 0
+    pd.testing.assert_frame_equal(partial, whole)
 
 
 def test_the_random_walk_alone_gets_its_summary():
