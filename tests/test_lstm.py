@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import simulate
 
@@ -27,6 +26,7 @@ from forecasting.windows import learning_rows, validation_dates
 TESTS = Path(__file__).resolve().parent
 HISTORY = simulate.garch_walk(700, seed=8)
 LEARNT = 478  # what a fold leaves of 750 rows, so all share a compilation
+PAST = {"S": HISTORY[:LEARNT]}
 ORIGINS = np.arange(LEARNT, 568)
 BRIEF = Settings(epochs=2)  # enough for these properties
 
@@ -37,16 +37,17 @@ def digest(forecast):
     return hashlib.sha256(b"".join(p.tobytes() for p in parts)).hexdigest()
 
 
-def forecast(seed, bidirectional=False):
-    model = LSTMForecaster(bidirectional, seed, BRIEF).fit(
-        {"S": HISTORY[:LEARNT]}
-    )
-    return model.predict(HISTORY, ORIGINS)
+def fit(seed=0):
+    return LSTMForecaster(seed=seed, settings=BRIEF).fit(PAST)
+
+
+def forecast(seed):
+    return fit(seed).predict(HISTORY, ORIGINS)
 
 
 @pytest.fixture(scope="module")
 def model():
-    return LSTMForecaster(seed=3, settings=BRIEF).fit({"S": HISTORY[:LEARNT]})
+    return fit(seed=3)
 
 
 def test_a_seed_always_trains_the_same_network(model):
@@ -70,28 +71,17 @@ def test_training_leaves_the_generators_of_the_caller_alone():
 
 def test_another_process_trains_the_same_network(model):
     code = "import test_lstm as t; print(t.digest(t.forecast(seed=3)))"
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=TESTS,
-        capture_output=True,
-        text=True,
-        check=True,
+    found = subprocess.check_output(
+        [sys.executable, "-c", code], cwd=TESTS, text=True
     )
-    assert result.stdout.strip() == digest(model.predict(HISTORY, ORIGINS))
+    assert found.strip() == digest(model.predict(HISTORY, ORIGINS))
 
 
-def test_threads_of_one_process_train_as_if_alone(model):
+def test_threads_of_one_process_train_as_if_alone():
     """They share a compiled network, as threads of a Dask worker would."""
-    past = {"S": HISTORY[:LEARNT]}
-    alone = [forecast(seed) for seed in range(4)]
-
-    def fit_predict(seed):
-        model = LSTMForecaster(seed=seed, settings=BRIEF).fit(past)
-        return model.predict(HISTORY, ORIGINS)
-
+    alone = [digest(forecast(seed)) for seed in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(fit_predict, range(4)))
-    assert [*map(digest, together)] == [*map(digest, alone)]
+        assert [*map(digest, pool.map(forecast, range(4)))] == alone
 
 
 def test_a_row_without_a_whole_window_before_it_is_refused(model):
@@ -118,19 +108,19 @@ def test_forecasts_do_not_depend_on_the_other_origins(model):
     among = model.predict(HISTORY, many)
     for origin in (300, 555, 689):
         alone = model.predict(HISTORY, np.array([origin]))
-        row = origin - 300
-        np.testing.assert_array_equal(alone.loc[0], among.loc[row])
-        np.testing.assert_array_equal(alone.scale[0], among.scale[row])
+        for part in ("loc", "scale"):
+            found = getattr(alone, part)[0]
+            expected = getattr(among, part)[origin - 300]
+            np.testing.assert_array_equal(found, expected)
 
 
 def test_the_order_of_tickers_does_not_matter():
-    other = simulate.ar1_walk(340, seed=9)
-    histories = {"A": HISTORY[:340], "B": other}
-    first = LSTMForecaster(settings=BRIEF).fit(histories)
-    second = LSTMForecaster(settings=BRIEF).fit(
-        dict(reversed(histories.items()))
+    pairs = [("A", HISTORY[:340]), ("B", simulate.ar1_walk(340, seed=9))]
+    first, second = (
+        LSTMForecaster(settings=BRIEF).fit(dict(histories)).weights
+        for histories in (pairs, pairs[::-1])
     )
-    for a, b in zip(first.weights, second.weights, strict=True):
+    for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -138,34 +128,25 @@ def test_an_untrained_network_repeats_linear(model):
     """Its output is zero."""
     untrained = copy.copy(model)
     untrained.weights = model.network.build().get_weights()
-    linear = Linear().fit({"S": HISTORY[:LEARNT]})
-    np.testing.assert_allclose(
-        untrained.log_variance(HISTORY, ORIGINS),
-        linear.log_variance(HISTORY, ORIGINS),
+    found, trained, linear = (
+        each.log_variance(HISTORY, ORIGINS)
+        for each in (untrained, model, Linear().fit(PAST))
     )
-    trained = model.log_variance(HISTORY, ORIGINS)
-    assert not np.allclose(trained, linear.log_variance(HISTORY, ORIGINS))
+    np.testing.assert_allclose(found, linear)
+    assert not np.allclose(trained, linear)
 
 
-def test_scalers_saw_the_training_rows_only():
+def test_scalers_saw_the_training_rows_only(model):
     """The moments of the rows up to the training end, not one row more."""
-    train_end, _ = validation_dates(HISTORY.index[:LEARNT])
+    train_end, _ = validation_dates(PAST["S"].index)
     past = HISTORY.loc[:train_end]
-    close = (
-        TextbookLSTM("close", settings=BRIEF)
-        .fit({"S": HISTORY[:LEARNT]})
-        .scaler
-    )
+    close = TextbookLSTM("close", settings=BRIEF).fit(PAST).scaler
     assert close.data_min_ == past["Close"].min()
     assert close.data_max_ == past["Close"].max()
-    pooled = LSTMForecaster(settings=BRIEF).fit({"S": HISTORY[:LEARNT]}).scaler
-    read = inputs(HISTORY[:LEARNT])
-    ends = [
-        t for t in range(STUDY.first, LEARNT) if t + STUDY.horizons < len(past)
-    ]
-    mean, std = read[ends].mean(axis=0), read[ends].std(axis=0)
-    np.testing.assert_allclose(pooled.mean_, mean, rtol=1e-5)
-    np.testing.assert_allclose(pooled.scale_, std, rtol=1e-5)
+    read = inputs(PAST["S"])[STUDY.first : len(past) - STUDY.horizons]
+    scaler = model.scaler
+    np.testing.assert_allclose(scaler.mean_, read.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(scaler.scale_, read.std(axis=0), rtol=1e-5)
 
 
 def test_batches_pair_each_window_with_its_own_target():
@@ -180,13 +161,11 @@ def test_batches_pair_each_window_with_its_own_target():
         seen = []
         for windows, ahead in batches:
             assert windows.shape == (64, STUDY.lookback, 1)
-            for window, target in zip(
-                windows.numpy(), ahead.numpy(), strict=True
-            ):
-                end = int(target[0]) - 1000
+            ends = ahead.numpy()[:, 0].astype(int) - 1000
+            for window, end in zip(windows.numpy(), ends, strict=True):
                 expected = np.arange(end - STUDY.lookback + 1, end + 1)
                 np.testing.assert_array_equal(window[:, 0], expected)
-                seen.append(end)
+            seen += ends.tolist()
         assert len(set(seen)) == len(seen) == len(origins) // 64 * 64
         assert set(seen) <= set(origins.tolist())
         epochs.append(seen)
@@ -219,12 +198,9 @@ def test_of_a_large_pool_every_epoch_draws_other_windows():
 
 
 def test_a_sample_is_drawn_again_from_its_seed():
-    for ours, again in zip(
-        served(80, 3, 5, shuffle=7), served(80, 3, 5, shuffle=7), strict=True
-    ):
-        np.testing.assert_array_equal(ours, again)
-    other = served(80, 3, 1, shuffle=8)
-    assert not np.array_equal(other, served(80, 3, 1, shuffle=7))
+    ours = served(80, 3, 5, shuffle=7)
+    np.testing.assert_array_equal(ours, served(80, 3, 5, shuffle=7))
+    assert not np.array_equal(ours, served(80, 3, 5, shuffle=8))
 
 
 def test_a_large_validation_is_always_the_same_windows_evenly_spread():
@@ -248,17 +224,16 @@ def test_a_pool_that_fits_into_an_epoch_is_learnt_as_if_no_limit_were():
 
 
 @pytest.mark.parametrize(
-    "whole, rate", [(1, 5e-5), (256, 5e-5), (512, 1e-4), (10**6, 3e-3)]
+    "model, whole, rate",
+    [
+        *[(LSTMForecaster(), n, 5e-5) for n in (1, 256)],
+        *[(LSTMForecaster(), n, r) for n, r in [(512, 1e-4), (10**6, 3e-3)]],
+        # One stock has no century of sessions: every epoch serves them all.
+        (TextbookLSTM("close"), STUDY.most, 1e-3),
+    ],
 )
-def test_steps_of_a_sample_are_as_much_longer(whole, rate):
-    network = LSTMForecaster().network
-    assert network.rate(whole) == pytest.approx(rate, rel=1e-12)
-
-
-def test_steps_of_one_stock_are_as_long_as_set():
-    """It has no century of sessions, so every epoch serves them all."""
-    network = TextbookLSTM("close").network
-    assert network.rate(network.settings.most) == 1e-3
+def test_steps_of_a_sample_are_as_much_longer(model, whole, rate):
+    assert model.network.rate(whole) == pytest.approx(rate, rel=1e-12)
 
 
 @pytest.mark.parametrize("most, first", [(2, 62 / 2 * 5e-5), (10**6, 5e-5)])
@@ -325,12 +300,9 @@ def test_a_network_learns_what_linear_leaves():
     )
 
 
-def test_too_few_rows_to_learn_from_are_refused():
+def test_what_cannot_be_learnt_is_refused():
     with pytest.raises(PriceError, match="S: 200 rows are too few"):
         LSTMForecaster(settings=BRIEF).fit({"S": HISTORY[:200]})
-
-
-def test_an_unknown_target_is_refused():
     with pytest.raises(ValueError, match="close or return, not 'price'"):
         TextbookLSTM("price")
 
@@ -338,11 +310,10 @@ def test_an_unknown_target_is_refused():
 @pytest.mark.parametrize("target", ["close", "return"])
 def test_the_textbook_forecast_is_in_log_return(target):
     """Its point forecast, as a close, is what its network put out."""
-    model = TextbookLSTM(target, settings=BRIEF).fit({"S": HISTORY[:LEARNT]})
+    model = TextbookLSTM(target, settings=BRIEF).fit(PAST)
     forecast = model.predict(HISTORY, ORIGINS)
-    closes = pd.Series(np.log(HISTORY["Close"].to_numpy()))
-    level = model._values(HISTORY)
-    scaled = model.scaler.transform(level)
+    closes = np.log(HISTORY["Close"].to_numpy())
+    scaled = model.scaler.transform(model._values(HISTORY))
     output = model.network.run(model.weights, scaled, ORIGINS)
     for k in (0, 40, 89):
         path = model.scaler.inverse_transform(output[k][:, None])[:, 0]

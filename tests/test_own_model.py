@@ -67,7 +67,7 @@ def test_it_reads_no_row_after_its_origin():
 
 
 class Says(Forecaster):
-    """Answers with what it is given, made of (origins, horizons) ones."""
+    """Answers with what it is given, made of (origins, horizons) twos."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -76,7 +76,7 @@ class Says(Forecaster):
         return self
 
     def predict(self, prices, origins):
-        return self.answer(np.ones((len(origins), STUDY.horizons)))
+        return self.answer(np.full((len(origins), STUDY.horizons), 2.0))
 
 
 SHORT = {"S": simulate.garch_walk(700, seed=1)}

@@ -28,13 +28,11 @@ def test_diebold_mariano_is_the_published_formula(h):
     loss, rival = noise + 0.1, rng.normal(size=400)
     difference = loss - rival
     n, mean = len(difference), sum(difference) / len(difference)
-    variance = 0.0
-    for k in range(-(h - 1), h):
-        for t in range(n):
-            if 0 <= t + k < n:
-                variance += (
-                    (difference[t] - mean) * (difference[t + k] - mean) / n
-                )
+    variance = sum(
+        (difference[t] - mean) * (difference[t + k] - mean) / n
+        for k in range(1 - h, h)
+        for t in range(max(0, -k), min(n, n - k))
+    )
     expected = mean / np.sqrt(variance / n)
     expected *= np.sqrt((n + 1 - 2 * h + h * (h - 1) / n) / n)
     statistic, p = diebold_mariano(pd.Series(loss), pd.Series(rival), h)
@@ -42,15 +40,11 @@ def test_diebold_mariano_is_the_published_formula(h):
     assert p == pytest.approx(2 * stats.t(n - 1).cdf(-abs(expected)))
 
 
-def test_equal_losses_are_no_difference():
-    loss = pd.Series(np.arange(50.0))
-    assert diebold_mariano(loss, loss.copy(), 5) == (0.0, 1.0)
-
-
-def test_an_infinite_loss_is_not_compared():
-    loss = np.r_[np.inf, np.arange(50.0)]
-    for pair in [(loss, loss), (loss, np.arange(51.0))]:
-        statistic, p = diebold_mariano(*pair, 1)
+def test_losses_that_cannot_be_compared_are_no_difference():
+    finite, infinite = np.arange(51.0), np.r_[np.inf, np.arange(50.0)]
+    assert diebold_mariano(finite, finite.copy(), 5) == (0, 1)
+    for rival in (infinite, finite):
+        statistic, p = diebold_mariano(infinite, rival, 1)
         assert np.isnan(statistic) and p == 1
 
 
@@ -58,15 +52,11 @@ def test_an_infinite_loss_is_not_compared():
 def test_diebold_mariano_cries_wolf_as_rarely_as_it_says(h, n):
     """h-step forecasts without skill: 5 % of p-values lie below 5 %."""
     rng = np.random.default_rng(0)
-    draws = 400
-    zero = pd.Series(np.zeros(n))
-    alarms = 0
-    for _ in range(draws):
-        shocks = rng.normal(size=n + h - 1)
-        overlapping = np.convolve(shocks, np.ones(h), "valid")
-        alarms += diebold_mariano(pd.Series(overlapping), zero, h)[1] < 0.05
+    shocks = rng.normal(size=(400, n + h - 1))
+    draws = [np.convolve(shock, np.ones(h), "valid") for shock in shocks]
+    p = [diebold_mariano(draw, np.zeros(n), h)[1] for draw in draws]
     # Upper bound: 5 % plus small-sample distortion plus 3 standard errors.
-    assert 0.02 < alarms / draws < 0.105
+    assert 0.02 < np.mean(np.array(p) < 0.05) < 0.105
 
 
 @pytest.mark.parametrize(("h", "n"), [(1, 30), (5, 123), (20, 400)])
@@ -94,27 +84,14 @@ def test_a_confidence_sequence_may_be_looked_at_on_any_day(h):
     for _ in range(draws):
         shocks = rng.standard_t(5, size=500 + h - 1)
         values = np.convolve(shocks, np.ones(h), "valid")
-        alarms += any(
-            low > 0 or high < 0
-            for low, high in (
-                confidence_sequence(values[:n], h) for n in looks
-            )
-        )
+        found = (confidence_sequence(values[:n], h) for n in looks)
+        alarms += any(low > 0 or high < 0 for low, high in found)
     assert alarms / draws <= 0.05
     # A mean that is not zero is found.
     low, _ = confidence_sequence(values + 2 * values.std(), h)
     assert low > 0
-
-
-def test_a_confidence_sequence_says_nothing_too_early():
-    values = np.arange(first_look(5) - 1.0)
-    assert confidence_sequence(values, 5) == (-np.inf, np.inf)
-
-
-def test_holm_adjusts_step_by_step():
-    p = pd.Series([0.01, 0.04, 0.03, 0.005])
-    # By hand: 4 × 0.005, 3 × 0.01, 2 × 0.03, then never below the one before.
-    assert holm(p) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    early = values[: first_look(h) - 1]
+    assert confidence_sequence(early, h) == (-np.inf, np.inf)
 
 
 @pytest.mark.parametrize("size", [1, 2, 30])
@@ -147,18 +124,13 @@ def test_the_confidence_set_holds_equals_as_often_as_it_says():
     assert 0.03 < lost < 0.22  # 10 % and what 100 draws and blocks add
 
 
-def test_a_twin_shares_its_p_value_and_changes_no_others():
+def test_a_twin_and_a_model_that_always_costs_more_change_no_p_value():
+    """The one shares its twin's, the other has none."""
     losses = walks(3, 300, seed=3) + [0.0, 0.1, 0.5]
-    alone = confidence_set(losses, 1)
-    both = confidence_set(losses.assign(twin=losses["b"]), 1)
-    pd.testing.assert_series_equal(both[["a", "b", "c"]], alone)
-    assert both["twin"] == both["b"]
-
-
-def test_what_always_costs_more_is_never_among_the_best():
-    losses = walks(2, 300, seed=4)
-    worse = confidence_set(losses.assign(worse=losses["a"] + 1e-3), 1)
-    assert worse["worse"] == 0 and worse["a"] > 0
+    alone, b = confidence_set(losses, 1), losses["b"]
+    p = confidence_set(losses.assign(twin=b, worse=b + 1e-3), 1)
+    pd.testing.assert_series_equal(p[["a", "b", "c"]], alone)
+    assert p["twin"] == p["b"] > 0 == p["worse"]
 
 
 @pytest.mark.parametrize(
@@ -202,11 +174,8 @@ def test_a_confidence_set_survives_equal_means():
 )
 def test_kupiec_rejects_where_his_table_does(n, level, fewest, most):
     """Kupiec (1995), non-rejection regions at 5 %: 0 < N < 7 and so on."""
-    kept = [
-        hits
-        for hits in range(n + 1)
-        if kupiec(np.arange(n) < hits, level)[1] > 0.05
-    ]
+    p = [kupiec(np.arange(n) < hits, level)[1] for hits in range(n + 1)]
+    kept = np.flatnonzero(np.array(p) > 0.05)
     assert (kept[0], kept[-1]) == (fewest, most)
 
 
@@ -228,31 +197,21 @@ def chain(n, calm, again, seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_independence_is_a_g_test_of_the_pairs_of_days(seed):
+def test_tests_of_runs_are_ratios_of_chains(seed):
+    """A G-test of the pairs of days; Christoffersen (1998), day by day."""
     breaches = chain(400, 0.05, 0.3, seed)
     pairs = pd.crosstab(breaches[:-1], breaches[1:])
     expected = stats.chi2_contingency(
         pairs, correction=False, lambda_="log-likelihood"
     )
     assert independence(breaches) == pytest.approx(expected[:2])
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_christoffersen_is_the_ratio_of_two_chains(seed):
-    """Christoffersen (1998), day by day, given the first."""
-    breaches = chain(400, 0.05, 0.3, seed)
-    pairs = list(zip(breaches[:-1], breaches[1:], strict=True))
-    chance = {
-        before: np.mean([b for a, b in pairs if a == before])
-        for before in (False, True)
-    }
+    chance = pairs.div(pairs.sum(axis=1), axis=0)
     statistic = 0.0
-    for before, breach in pairs:
-        free = chance[before] if breach else 1 - chance[before]
-        statistic += 2 * np.log(free / (0.05 if breach else 0.95))
-    found = christoffersen(breaches, 0.05)
-    assert found[0] == pytest.approx(statistic)
-    assert found[1] == pytest.approx(stats.chi2(2).sf(statistic))
+    for pair in zip(breaches[:-1], breaches[1:], strict=True):
+        statistic += 2 * np.log(chance.loc[pair])
+        statistic -= 2 * np.log(0.05 if pair[1] else 0.95)
+    expected = statistic, stats.chi2(2).sf(statistic)
+    assert christoffersen(breaches, 0.05) == pytest.approx(expected)
 
 
 @pytest.mark.filterwarnings("error")
@@ -267,11 +226,13 @@ def test_the_tests_of_tails_survive_what_cannot_vary(breaches):
 def test_the_tests_of_tails_cry_wolf_as_rarely_as_they_say():
     rng = np.random.default_rng(0)
     draws = [rng.uniform(size=1000) < 0.05 for _ in range(1000)]
-    for test in (kupiec, christoffersen):
-        alarms = np.mean([test(draw, 0.05)[1] < 0.05 for draw in draws])
-        assert 0.03 < alarms < 0.075
-    alarms = np.mean([independence(draw)[1] < 0.05 for draw in draws])
-    assert 0.03 < alarms < 0.08
+    for test, most in [
+        (lambda draw: kupiec(draw, 0.05), 0.075),
+        (lambda draw: christoffersen(draw, 0.05), 0.075),
+        (independence, 0.08),
+    ]:
+        alarms = np.mean([test(draw)[1] < 0.05 for draw in draws])
+        assert 0.03 < alarms < most
 
 
 def test_runs_of_breaches_are_seen_by_independence_only():

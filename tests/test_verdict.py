@@ -1,7 +1,6 @@
 """Scores are those of plain loops over forecasts and origins."""
 
-import dataclasses
-
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,6 +22,7 @@ from forecasting.models.base import Forecast, Forecaster
 from forecasting.models.baselines import Drift, RandomWalk
 from forecasting.models.features import session_variance
 from forecasting.models.registry import BASELINES
+from forecasting.pages import plots
 from forecasting.settings import STUDY
 from forecasting.windows import fold_dates
 
@@ -56,12 +56,16 @@ class Noisy(Forecaster):
 class Wide(Forecaster):
     """A second model that is no baseline, without a seed."""
 
+    def __init__(self, loc=0.0, df=5.0):
+        self.loc, self.df = loc, df
+
     def fit(self, histories):
         return self
 
     def predict(self, history, origins):
         steps = np.tile(np.arange(1, STUDY.horizons + 1), (len(origins), 1))
-        return Forecast(0 * steps, 0.03 * np.sqrt(steps), 0 * steps + 5)
+        scale = 0.03 * np.sqrt(steps)
+        return Forecast(0 * scale + self.loc, scale, 0 * scale + self.df)
 
 
 MODELS = {"Drift": Drift(), "Noisy": Noisy(), "Wide": Wide()}
@@ -74,38 +78,38 @@ def verdict():
 
 
 @pytest.fixture(scope="module")
+def summary(verdict):
+    keys = ["ticker", "horizon", "model"]
+    return verdict.summary.set_index(keys).sort_index()
+
+
+@pytest.fixture(scope="module")
 def loops():
     """Losses of every forecast, one origin and horizon at a time."""
     rows = []
+    models = {"RandomWalk": RandomWalk()} | MODELS
     for ticker, history in HISTORIES.items():
         close = history["Close"].to_numpy()
-        variance = session_variance(history)
         for fold, dates in enumerate(fold_dates(HISTORIES, FOLDS)):
             learnt = history[history.index <= dates.fit_end]
-            past = learnt["Close"].to_numpy()
-            for name, model in ({"RandomWalk": RandomWalk()} | MODELS).items():
-                seeds = range(SEEDS) if name == "Noisy" else range(1)
-                origins = [
-                    t
-                    for t in range(len(history) - 1)
-                    if dates.test_start <= history.index[t] <= dates.test_end
-                ]
+            origins = [
+                t
+                for t in range(len(history) - 1)
+                if dates.test_start <= history.index[t] <= dates.test_end
+            ]
+            known = origins, close, close[: len(learnt)]
+            known = *known, session_variance(history)
+            for name, model in models.items():
                 by_seed = {}
-                for seed in seeds:
+                for seed in range(SEEDS if name == "Noisy" else 1):
                     if name == "Noisy":
                         model.seed = seed
                     model.fit({ticker: learnt})
                     by_seed[seed] = model.predict(history, np.array(origins))
-                by_seed[ENSEMBLE] = Forecast.combine(list(by_seed.values()))
-                for seed, f in by_seed.items():
-                    rows += loop(
-                        (ticker, name, fold, str(seed)),
-                        f,
-                        origins,
-                        close,
-                        past,
-                        variance,
-                    )
+                by_seed[ENSEMBLE] = Forecast.combine([*by_seed.values()])
+                for seed, forecast in by_seed.items():
+                    label = ticker, name, fold, str(seed)
+                    rows += loop(label, forecast, *known)
     return pd.DataFrame(rows)
 
 
@@ -115,35 +119,30 @@ def loop(label, forecast, origins, close, past, variance):
     variances = t_law.var()
     worst = {level: t_law.ppf(level / 100) for level in TAILS}
     bounds = {level: t_law.interval(level / 100) for level in INTERVALS}
+    parts = forecast.loc, forecast.scale, forecast.df
     for h in STUDY.reported:
-        naive = np.mean(
-            [abs(past[i + h] - past[i]) for i in range(len(past) - h)]
-        )
+        moves = [abs(past[i + h] - past[i]) for i in range(len(past) - h)]
         for k, t in enumerate(origins):
             if t + h >= len(close):
                 continue
-            loc, scale, df = (
-                p[k, h - 1]
-                for p in (forecast.loc, forecast.scale, forecast.df)
-            )
+            loc, scale, df = (part[k, h - 1] for part in parts)
             error = close[t + h] - close[t] * np.exp(loc)
             moved = close[t + h] - close[t]
             happened = np.log(close[t + h] / close[t])
+            ratio = sum(variance[t + 1 : t + h + 1]) / variances[k, h - 1]
+            density = stats.t.pdf((happened - loc) / scale, df) / scale
             row = {
                 **dict(zip(KEYS, (*label, h), strict=True)),
                 "origin": t,
                 "squared": error**2,
                 "relative": (error / close[t]) ** 2,
                 "absolute": abs(error),
-                "scaled": abs(error) / naive,
+                "scaled": abs(error) / np.mean(moves),
                 "crps": scoringrules.crps_t(happened, df, loc, scale),
                 "hit": np.nan if loc == 0 else float(loc * moved > 0),
+                "qlike": ratio - np.log(ratio) - 1,
+                "log_score": -np.log(density),
             }
-            seen = sum(variance[t + 1 : t + h + 1])
-            ratio = seen / variances[k, h - 1]
-            row["qlike"] = ratio - np.log(ratio) - 1
-            density = stats.t.pdf((happened - loc) / scale, df) / scale
-            row["log_score"] = -np.log(density)
             for level, bound in worst.items():
                 beyond = happened - bound[k, h - 1]
                 row[f"var_{level}"] = float(beyond < 0)
@@ -153,6 +152,11 @@ def loop(label, forecast, origins, close, past, variance):
                 inside = low[k, h - 1] <= happened <= high[k, h - 1]
                 row[f"cover_{level}"] = float(inside)
             yield row
+
+
+@pytest.fixture(scope="module")
+def ensembles(loops):
+    return loops[loops["seed"] == ENSEMBLE]
 
 
 def test_scores_are_those_of_a_loop(verdict, loops):
@@ -168,10 +172,9 @@ def test_scores_are_those_of_a_loop(verdict, loops):
         np.testing.assert_allclose(actual[mine], mean[theirs], rtol=1e-9)
     rmse = np.sqrt(mean["squared"])
     np.testing.assert_allclose(actual["rmse"], rmse, rtol=1e-9)
-    for ticker, model, fold, seed, h in actual.index:
+    for mine, row in actual.iterrows():
+        ticker, _, fold, _, h = mine
         walk = (ticker, "RandomWalk", fold, "0", h)
-        row = actual.loc[(ticker, model, fold, seed, h)]
-        mine = (ticker, model, fold, seed, h)
         assert row["theil_u"] == pytest.approx(rmse[mine] / rmse[walk])
         ratio = mean["crps"][mine] / mean["crps"][walk]
         assert row["crps_vs_rw"] == pytest.approx(ratio)
@@ -192,40 +195,32 @@ LOSSES = ["qlike", "log_score"] + [
 
 
 @pytest.fixture(scope="module")
-def daily(loops):
+def daily(ensembles):
     """The ensembles' losses, averaged over tickers date by date."""
-    index = {t: h.index for t, h in HISTORIES.items()}
-    dates = [
-        index[ticker][t]
-        for ticker, t in zip(loops["ticker"], loops["origin"], strict=True)
-    ]
-    chosen = loops.assign(date=dates)[loops["seed"] == ENSEMBLE]
-    return chosen.groupby(["horizon", "model", "date"])[
-        ["relative", "crps", *LOSSES]
-    ].mean()
+    pairs = zip(ensembles["ticker"], ensembles["origin"], strict=True)
+    dates = [HISTORIES[ticker].index[t] for ticker, t in pairs]
+    days = ensembles.assign(date=dates).groupby(["horizon", "model", "date"])
+    return days[["relative", "crps", *LOSSES]].mean()
 
 
-def test_the_pooled_summary_averages_losses_date_by_date(verdict, daily):
+def test_the_pooled_summary_averages_losses_date_by_date(summary, daily):
     """Both tickers count the same on a date, whatever their currency."""
-    summary = verdict.summary.set_index(["ticker", "horizon", "model"])
     for h in STUDY.reported:
-        walk = daily.loc[h, "RandomWalk"]
+        walk = daily.loc[h, "RandomWalk"].mean()
         for name in MODELS:
             row = summary.loc[(POOLED, h, name)]
-            mine = daily.loc[h, name]
-            assert row["n"] == len(mine)
-            theil = np.sqrt(mine["relative"].mean() / walk["relative"].mean())
+            mine = daily.loc[h, name].mean()
+            assert row["n"] == len(daily.loc[h, name])
+            theil = np.sqrt(mine["relative"] / walk["relative"])
             assert row["theil_u"] == pytest.approx(theil)
-            ratio = mine["crps"].mean() / walk["crps"].mean()
-            assert row["crps_vs_rw"] == pytest.approx(ratio)
-            for loss in LOSSES:
-                assert row[loss] == pytest.approx(mine[loss].mean()), loss
+            assert row["crps_vs_rw"] == pytest.approx(
+                mine["crps"] / walk["crps"]
+            )
+            np.testing.assert_allclose(row[LOSSES].astype(float), mine[LOSSES])
 
 
-def test_a_ticker_summary_averages_its_folds(verdict, loops):
-    chosen = loops[loops["seed"] == ENSEMBLE]
-    mean = chosen.groupby(["ticker", "horizon", "model"])[LOSSES].mean()
-    summary = verdict.summary.set_index(["ticker", "horizon", "model"])
+def test_a_ticker_summary_averages_its_folds(summary, ensembles):
+    mean = ensembles.groupby(["ticker", "horizon", "model"])[LOSSES].mean()
     np.testing.assert_allclose(summary.loc[mean.index, LOSSES], mean)
 
 
@@ -254,9 +249,9 @@ def test_each_loss_has_its_own_best_rival(verdict):
             assert (everywhere.loc[baseline, column] == "RandomWalk").all()
 
 
-def test_each_test_is_against_the_rival_it_names(verdict, loops):
-    chosen = loops[(loops["seed"] == ENSEMBLE) & (loops["ticker"] == "LATE")]
-    wide = chosen.set_index(["horizon", "model", "origin"]).sort_index()
+def test_each_test_is_against_the_rival_it_names(verdict, ensembles):
+    wide = ensembles[ensembles["ticker"] == "LATE"]
+    wide = wide.set_index(["horizon", "model", "origin"]).sort_index()
     rows = verdict.summary[verdict.summary["ticker"] == "LATE"]
     for row in rows.itertuples():
         for kind, loss, rival in [
@@ -277,12 +272,8 @@ class Halting(Wide):
     """Says that the late ticker falls, and of the others nothing."""
 
     def fit(self, histories):
-        self.falls = -0.001 * (list(histories) == ["LATE"])
+        self.loc = -0.001 * (list(histories) == ["LATE"])
         return self
-
-    def predict(self, history, origins):
-        said = super().predict(history, origins)
-        return dataclasses.replace(said, loc=said.loc + self.falls)
 
 
 def test_the_pooled_hit_rate_is_of_tickers_with_a_direction():
@@ -303,15 +294,7 @@ def test_a_close_that_does_not_move_has_no_direction(seed):
     history = history.ffill()
     moves = np.sign(history["Close"].diff().iloc[-STUDY.block :])
 
-    class Always(Wide):
-        def __init__(self, loc):
-            self.loc = loc
-
-        def predict(self, history, origins):
-            said = super().predict(history, origins)
-            return dataclasses.replace(said, loc=said.loc + self.loc)
-
-    models = {"up": Always(0.001), "down": Always(-0.001)}
+    models = {"up": Wide(0.001), "down": Wide(-0.001)}
     summary = walk_forward(models, {"S": history}, 1).summary
     ones = summary[summary["horizon"] == 1].set_index(["model", "ticker"])
     for ticker in ("S", POOLED):
@@ -322,9 +305,7 @@ def test_a_close_that_does_not_move_has_no_direction(seed):
         np.testing.assert_allclose(commoner, hits.max())
 
 
-def test_the_confidence_sets_are_those_of_the_pooled_days(verdict, daily):
-    summary = verdict.summary.set_index(["ticker", "horizon", "model"])
-    summary = summary.sort_index()
+def test_the_confidence_sets_are_those_of_the_pooled_days(summary, daily):
     single = summary.drop(index=POOLED, level="ticker")
     for loss in ("crps", "qlike"):
         assert single[f"mcs_{loss}"].isna().all()
@@ -339,45 +320,35 @@ def test_the_confidence_sets_are_those_of_the_pooled_days(verdict, daily):
             np.testing.assert_allclose(found, expected)
 
 
-def test_breaches_are_tested_one_session_ahead(verdict, loops, daily):
-    chosen = loops[(loops["seed"] == ENSEMBLE) & (loops["horizon"] == 1)]
-    chosen = chosen.set_index(["ticker", "model"])
-    summary = verdict.summary.set_index(["horizon", "ticker", "model"])
-    summary = summary.sort_index()
-    names = [f"kupiec_{level}" for level in TAILS]
-    names += [f"christoffersen_{level}" for level in TAILS]
-    assert summary.loc[[5, 20], names].isna().all(axis=None)
-    assert summary.loc[(1, POOLED), names[2:]].isna().all(axis=None)
-    for level in TAILS:
-        for (ticker, model), row in summary.loc[1].iterrows():
+def test_breaches_are_tested_one_session_ahead(summary, ensembles, daily):
+    chosen = ensembles[ensembles["horizon"] == 1].set_index(
+        ["ticker", "model"]
+    )
+    names = [f"{name}_{level}" for name in TESTS for level in TAILS]
+    for h in (5, 20):
+        assert summary.xs(h, level="horizon")[names].isna().all(axis=None)
+    for (ticker, model), row in summary.xs(1, level="horizon").iterrows():
+        for level in TAILS:
+            p, breach = level / 100, f"var_{level}"
             if ticker == POOLED:
-                share = daily.loc[(1, model), f"var_{level}"]
-                p = daily_coverage(share.to_numpy(), level / 100)[1]
-                assert row[f"kupiec_{level}"] == pytest.approx(p)
+                found = daily_coverage(daily.loc[(1, model), breach], p)[1]
+                assert row[f"kupiec_{level}"] == pytest.approx(found)
+                assert np.isnan(row[f"christoffersen_{level}"])
                 continue
-            breaches = chosen.loc[(ticker, model), f"var_{level}"].to_numpy()
+            breaches = chosen.loc[(ticker, model), breach].to_numpy()
             for name, test in TESTS.items():
-                p = test(breaches, level / 100)[1]
-                assert row[f"{name}_{level}"] == pytest.approx(p)
+                found = test(breaches, p)[1]
+                assert row[f"{name}_{level}"] == pytest.approx(found)
 
 
-def test_the_spread_over_seeds_is_their_standard_deviation(verdict, loops):
-    noisy = loops[(loops["model"] == "Noisy") & (loops["ticker"] == "LATE")]
-    walk = loops[
-        (loops["model"] == "RandomWalk") & (loops["ticker"] == "LATE")
-    ]
+def test_the_spread_over_seeds_is_their_standard_deviation(summary, loops):
+    late = loops[loops["ticker"] == "LATE"]
+    mean = late.groupby(["horizon", "model", "seed"])["crps"].mean()
     for h in STUDY.reported:
-        reference = walk[walk["horizon"] == h]["crps"].mean()
-        ratios = [
-            noisy[(noisy["horizon"] == h) & (noisy["seed"] == seed)][
-                "crps"
-            ].mean()
-            / reference
-            for seed in "012"
-        ]
-        summary = verdict.summary.set_index(["ticker", "horizon", "model"])
-        row = summary.loc[("LATE", h, "Noisy")]
-        assert row["crps_vs_rw_sd"] == pytest.approx(np.std(ratios, ddof=1))
+        noisy = [mean[h, "Noisy", str(seed)] for seed in range(SEEDS)]
+        spread = np.std(noisy, ddof=1) / mean[h, "RandomWalk", "0"]
+        found = summary.loc[("LATE", h, "Noisy"), "crps_vs_rw_sd"]
+        assert found == pytest.approx(spread)
 
 
 @pytest.mark.parametrize("kind", ["crps", "qlike", "point"])
@@ -397,6 +368,28 @@ def test_holm_spans_models_tickers_and_horizons(verdict, kind, pooled, models):
         assert row[f"p_{kind}_holm"] == pytest.approx(min(running, 1.0))
 
 
+def bars(summary):
+    """Half lengths of the figure's bars, by horizon and model."""
+    fig = plots.verdict(summary)
+    names = [label.get_text() for label in fig.axes[0].get_yticklabels()]
+    bars = [c.lines[2][0].get_segments() for c in fig.axes[1].containers]
+    plt.close(fig)
+    ends = np.array(bars)[..., 0]
+    return pd.DataFrame(np.ptp(ends, axis=2) / 2, STUDY.reported, names)
+
+
+def test_a_bar_never_measures_a_model_against_its_rival_on_other_rows(verdict):
+    """Of one that failed somewhere; RandomWalk's number is 1 on all rows."""
+    summary = verdict.summary.copy()
+    wide = summary["model"] == "Wide"
+    summary.loc[wide & (summary["horizon"] == 5), "against"] = "Drift"
+    whole = bars(summary)
+    assert (whole["Wide"] > 0).all()
+    partial = bars(summary[~wide | (summary["ticker"] != "LATE")])
+    whole.loc[5, "Wide"] = 0
+    pd.testing.assert_frame_equal(partial, whole)
+
+
 def test_the_random_walk_alone_gets_its_summary():
     summary = walk_forward({}, HISTORIES, 1).summary
     assert (summary["mcs_qlike"].dropna() == 1).all()
@@ -406,12 +399,7 @@ def test_the_random_walk_alone_gets_its_summary():
 
 @pytest.mark.filterwarnings("error")
 def test_an_infinite_variance_costs_infinity_and_wins_nothing():
-    class Heavy(Wide):
-        def predict(self, history, origins):
-            wide = super().predict(history, origins)
-            return Forecast(wide.loc, wide.scale, np.full(wide.df.shape, 1.5))
-
-    models = {"Heavy": Heavy(), "Drift": Drift()}
+    models = {"Heavy": Wide(df=1.5), "Drift": Drift()}
     summary = walk_forward(models, HISTORIES, 1).summary
     heavy = summary[summary["model"] == "Heavy"]
     assert (heavy["qlike"] == np.inf).all() and heavy["mcs_qlike"].isna().all()

@@ -449,6 +449,7 @@ def part_names(todo: list[Job], walk: Walk) -> dict[Job, str]:
 def _code(model: Forecaster) -> bytes | str:
     """What defines a model's class, as text or as code objects."""
     try:
-        return inspect.getsource(inspect.getmodule(type(model)))
+        kind = type(model)
+        return inspect.getsource(inspect.getmodule(kind) or kind)
     except (OSError, TypeError):  # in a notebook
         return cloudpickle.dumps(type(model))

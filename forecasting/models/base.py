@@ -41,9 +41,10 @@ class Forecast:
         finite = all(
             np.isfinite(p).all() for p in (self.loc, self.scale, self.df)
         )
-        if not finite or (self.scale <= 0).any() or (self.df <= 0).any():
+        if not finite or (self.scale <= 0).any() or (self.df <= 1).any():
             raise ValueError(
-                "a forecast needs a finite loc, scale > 0 and df > 0"
+                "a forecast needs a finite loc, scale > 0 and df > 1, or its "
+                "CRPS does not exist in closed form"
             )
 
     @classmethod

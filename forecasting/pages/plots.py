@@ -186,18 +186,23 @@ def verdict(summary: pd.DataFrame) -> Figure:
     """The pooled rows of a verdict's summary, models against RandomWalk.
 
     Bars hold 95 % of what chance may do to the difference between a model
-    and the one it was tested against, by Diebold and Mariano's variance.
+    and the one it was tested against, by Diebold and Mariano's variance; a
+    model that failed somewhere has one against RandomWalk only.
     What lies off an axis stands on it in words.
     """
     pooled = summary[summary["ticker"] == "pooled"]
     rows = pooled.set_index(["horizon", "model"])
     models = list(pooled["model"].unique())[::-1]
+    n = summary.groupby(["horizon", "model"])["n"].sum()
     fig, axes = plt.subplots(1, 2, figsize=(7.6, 3.9), sharey=True)
     looks = {1: ("o", "black"), 5: ("s", GREEN), 20: ("^", AMBER)}
     for step, (horizon, (marker, color)) in enumerate(looks.items()):
         at = rows.loc[horizon].loc[models]
         rival = at["crps_vs_rw"].loc[at["against"]].to_numpy()
-        error = ((at["crps_vs_rw"] - rival) / at["dm_crps"]).abs().fillna(0)
+        error = ((at["crps_vs_rw"] - rival) / at["dm_crps"]).abs()
+        # On fewer rows only RandomWalk's number, 1, is known to be the same.
+        same = n[horizon].loc[models] == n[horizon, "RandomWalk"]
+        error = error.where(same | (at["against"] == "RandomWalk")).fillna(0)
         y = np.arange(len(models)) + 0.22 * (1 - step)
         look = {"marker": marker, "color": color, "linestyle": "none"}
         label = f"{horizon} ahead"
