@@ -105,6 +105,10 @@ def test_what_goes_wrong_costs_no_more_than_itself(market, capsys):
         f"IBM: {folder.name} is on record, and no day is changed; it joins "
         f"from the close of {day:%F}"
     )
+    # By the ledger's clock there is nothing newer to ask Yahoo for.
+    asked = len(market.yahoo.times())
+    assert market.run("score", now) == 0
+    assert len(market.yahoo.times()) == asked
 
 
 MISSED, LATE, DOWN = 10, 25, 30  # evenings

@@ -12,17 +12,7 @@ import pandas as pd
 from forecasting import kept
 from forecasting.console import say
 from forecasting.files import write_file
-from forecasting.ledger import days
-from forecasting.ledger.page import draw
-from forecasting.ledger.record import (
-    Late,
-    Origin,
-    day_of,
-    left_out,
-    origin,
-    record,
-)
-from forecasting.ledger.scoring import keep, score, summarise
+from forecasting.ledger import days, page, record, scoring
 from forecasting.market.newest import load_newest
 from forecasting.market.prices import DATA, PriceError, find, read_csv
 from forecasting.market.request import normalise_all, read_list
@@ -70,7 +60,7 @@ def main(
             return enter(options.ledger, asked, clock, models, settings)
         recorded = days.read(options.ledger)
         if options.what == "score":
-            rescore(options.ledger, recorded)
+            rescore(options.ledger, recorded, clock)
         else:
             paint(options.ledger, recorded)
     except KeyboardInterrupt:
@@ -104,26 +94,28 @@ def enter(
     ledger: Path,
     tickers: list[str],
     clock: Callable[[], datetime],
-    folder: Path = kept.KEPT,
-    settings: Settings = STUDY,
+    folder: Path,
+    settings: Settings,
 ) -> int:
     """Record what can be forecast now, by fits of a folder; the exit code."""
-    recorded, (asked, _) = days.read(ledger), normalise_all(tickers)
-    histories = load_newest(asked, kept.PEERS)
-    now = clock()
-    origins: dict[str, Origin] = {}
-    for ticker in asked:
-        if ticker in histories:
-            try:
-                if not final(find(ticker), histories[ticker]):
-                    raise Late("its last session was saved before its close")
-                origins[ticker] = origin(
-                    ticker, histories[ticker], now, recorded, settings
+    recorded, (asked, refused) = days.read(ledger), normalise_all(tickers)
+    histories = load_newest(asked, kept.PEERS, pd.Timestamp(clock()))
+    now = clock()  # the download may have taken a while
+    origins: dict[str, record.Origin] = {}
+    for ticker in (ticker for ticker in asked if ticker in histories):
+        prices = histories[ticker]
+        try:
+            if not final(find(ticker), prices):
+                raise record.Late(
+                    "its last session was saved before its close"
                 )
-            except Late as reason:
-                say(f"{ticker}: {reason}")
+            origins[ticker] = record.origin(
+                ticker, prices, now, recorded, settings
+            )
+        except record.Late as reason:
+            say(f"{ticker}: {reason}")
     held = days.days(ledger)
-    if origins and held and f"{day_of(origins)}" <= held[-1].name:
+    if origins and held and f"{record.day_of(origins)}" <= held[-1].name:
         for ticker, start in origins.items():
             say(
                 f"{ticker}: {held[-1].name} is on record, and no day is "
@@ -141,16 +133,17 @@ def enter(
         try:
             models |= kept.obtain([name], learning, folder, settings=settings)
         except Exception as error:  # the evening is not to be had again
-            say(left_out(name, error))
+            say(record.left_out(name, error))
     try:
-        new = record(ledger, origins, models, clock, settings)
-    except Late as reason:
+        new = record.record(ledger, origins, models, clock, settings)
+    except record.Late as reason:
         say(str(reason))
         return NOT_NOW
     by, of = (new[key].unique() for key in ("model_id", "ticker"))
     print(f"{days.days(ledger)[-1]}: {', '.join(of)} by {', '.join(by)}")
     pairs = new[["model_id", "ticker"]].drop_duplicates()
-    return 0 if len(pairs) == len(MODELS) * len(set(asked)) else NOT_NOW
+    wanted = len(MODELS) * len([*asked, *refused])
+    return 0 if len(pairs) == wanted else NOT_NOW
 
 
 def listed(path: Path) -> list[str]:
@@ -165,26 +158,25 @@ def listed(path: Path) -> list[str]:
         ) from error
 
 
-def rescore(ledger: Path, recorded: pd.DataFrame) -> None:
+def rescore(
+    ledger: Path, recorded: pd.DataFrame, clock: Callable[[], datetime]
+) -> None:
     """Bring scores.csv up to date with the newest prices; print a summary."""
     if recorded.empty:
         print("nothing is on record yet")
         return
-    scores = score(recorded, load_newest(sorted(recorded["ticker"].unique())))
-    matured, notes = keep(scores, ledger / SCORES)
+    tickers = sorted(recorded["ticker"].unique())
+    scores = scoring.score(
+        recorded, load_newest(tickers, (), pd.Timestamp(clock()))
+    )
+    matured, notes = scoring.keep(scores, ledger / SCORES)
     for note in notes:
         say(note)
-    text = matured.to_csv(
-        index=False,
-        date_format="%Y-%m-%d",
-        float_format="%.8g",
-        lineterminator="\n",
-    )
-    write_file(text.encode(), ledger / SCORES)
+    write_file(days.csv(matured), ledger / SCORES)
     counts = scores["state"].value_counts().to_dict()
     print(", ".join(f"{n:,} {state}" for state, n in counts.items()))
     if len(matured):
-        print(summarise(matured, recorded).round(4).to_string())
+        print(scoring.summarise(matured, recorded).round(4).to_string())
 
 
 def paint(ledger: Path, recorded: pd.DataFrame) -> None:
@@ -193,9 +185,9 @@ def paint(ledger: Path, recorded: pd.DataFrame) -> None:
     for ticker in recorded["ticker"].unique():
         with suppress(PriceError):  # its scores are kept
             histories[ticker] = read_csv(find(ticker))
-    scores = score(recorded, histories)
-    matured, _ = keep(scores, ledger / SCORES)
-    draw(ledger, recorded, scores, matured, histories)
+    scores = scoring.score(recorded, histories)
+    matured, _ = scoring.keep(scores, ledger / SCORES)
+    page.draw(ledger, recorded, scores, matured, histories)
     print(f"see {ledger / 'README.md'}")
 
 

@@ -11,7 +11,6 @@ put between without every later link telling.
 import contextlib
 import io
 import json
-import os
 import re
 import shutil
 import uuid
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from forecasting.files import checksum, sweep
+from forecasting.files import checksum, sweep, write_file
 
 # https://docs.hubverse.io: the columns of the hubverse's model output.
 COLUMNS = ["model_id", "origin_date", "target_end_date", "horizon", "ticker"]
@@ -59,11 +58,8 @@ def read(ledger: Path) -> pd.DataFrame:
                 f"{folder}: the day recorded before it is missing or was "
                 f"changed; {RESTORE} {ledger}"
             )
-        there = {
-            path.name
-            for path in folder.iterdir()
-            if path.name[0] != "." and path.name.lower() not in LITTER
-        } - {RECEIPT}
+        there = {path.name for path in folder.iterdir()} - {RECEIPT}
+        there -= {n for n in there if n[0] == "." or n.lower() in LITTER}
         for name in sorted(there | set(receipt["files"])):
             path = folder / name
             if name not in receipt["files"]:
@@ -90,25 +86,33 @@ def parse(content: bytes) -> pd.DataFrame:
     )
 
 
+def csv(table: pd.DataFrame) -> bytes:
+    """A table as CSV; the same numbers give the same bytes."""
+    return table.to_csv(
+        index=False,
+        date_format="%Y-%m-%d",
+        float_format="%.8g",
+        lineterminator="\n",
+    ).encode()
+
+
 def write(
     ledger: Path, day: date, forecasts: pd.DataFrame, facts: dict
-) -> Path:
-    """Add a day to a ledger that ``read`` has found in order; its folder.
+) -> None:
+    """Add a day to a ledger that ``read`` has found in order.
 
     ``forecasts``: ``COLUMNS``; ``facts``: what the receipt says beside the
     checksums. The folder appears whole or not at all. Raises LedgerError
     where the day, or a later one, is on record.
     """
     before, target = days(ledger), ledger / day.isoformat()
-    if target in before:
-        raise LedgerError(f"{target} is on record; no day is recorded twice")
-    if before and before[-1] > target:
+    if before and before[-1] >= target:
         raise LedgerError(
-            f"{target}: {before[-1].name} is on record, and a later day is "
-            "never followed by an earlier one"
+            f"{target}: {before[-1].name} is on record, and no day is written "
+            "twice or before it"
         )
     contents = {
-        f"{model}.csv": _csv(rows)
+        f"{model}.csv": csv(rows[COLUMNS])
         for model, rows in forecasts.groupby("model_id", sort=False)
     }
     last = (before[-1] / RECEIPT).read_bytes() if before else b""
@@ -123,10 +127,7 @@ def write(
     scratch.mkdir()
     try:
         for name, content in contents.items():
-            with open(scratch / name, "xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            write_file(content, scratch / name)
         scratch.rename(target)
     except OSError as error:
         if not target.exists():
@@ -135,7 +136,6 @@ def write(
     finally:
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(scratch)
-    return target
 
 
 def _receipt(folder: Path) -> dict:
@@ -148,14 +148,3 @@ def _receipt(folder: Path) -> dict:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LedgerError(f"{path}: not readable; {RESTORE} {path}") from error
     return receipt
-
-
-def _csv(rows: pd.DataFrame) -> bytes:
-    """One model's forecasts; the same forecasts give the same bytes."""
-    text = rows[COLUMNS].to_csv(
-        index=False,
-        date_format="%Y-%m-%d",
-        float_format="%.8g",
-        lineterminator="\n",
-    )
-    return text.encode()

@@ -10,14 +10,8 @@ from matplotlib.figure import Figure
 
 from forecasting.evaluation.significance import confidence_sequence, first_look
 from forecasting.files import write_file
+from forecasting.ledger import scoring
 from forecasting.ledger.record import missed
-from forecasting.ledger.scoring import (
-    WALK,
-    comparisons,
-    crps_by_model,
-    daily_pair,
-    summarise,
-)
 from forecasting.pages import plots
 from forecasting.windows import joint_calendar
 
@@ -70,7 +64,12 @@ recorded day gets a red check, by a workflow that it cannot edit: do not merge
 it. `gh attestation verify ledger/DATE/record.json`, with
 `--repo` and the repository's name, shows that the workflow wrote it, and when.
 """
-EMPTY = "No forecast is on record yet."
+# Heads of tables: the columns' names, and how they are aligned.
+TICKERS = (
+    "| ticker | days | missed | void | prices to |\n" + "| --- " * 5 + "|"
+)
+MODELS = "| ahead | model | days | {} | {} | {} |\n| --: | --- " + "| --: " * 4
+MODELS += "|"
 RECORD = """\
 ## How good have they been?
 
@@ -115,18 +114,32 @@ def draw(
     ``recorded``: what is on record; ``scores``: all of it, with its state;
     ``matured``: the scores kept.
     """
-    text, figure = EMPTY, None
+    state, record = "No forecast is on record yet.", ""
     if len(recorded):
-        text = _state(recorded, scores, matured)
-    record = ""
+        state = _state(recorded, scores, matured)
     if len(matured):
-        figure = _figure(matured, recorded, histories)
-        record = _record(recorded, scores, matured, histories)
-    page = TEXT.format(state=text, record=record)
-    write_file(page.encode(), ledger / "README.md")
-    if figure:
+        summary = scoring.summarise(matured, recorded)
+        alphas = scoring.comparisons(recorded)
+        gaps = pd.DatetimeIndex([])
+        if histories:
+            days = joint_calendar(histories)
+            gaps = missed(recorded["origin_date"], days)
+        best = summary["best"].groupby("horizon").first()
+        record = RECORD.format(
+            table=_table(summary),
+            whom=", ".join(f"`{best[h]}` {h} ahead" for h in best.index),
+            count=len(alphas),
+            looks=", ".join(str(first_look(h)) for h in (1, 5, 20)),
+            figure=FIGURE,
+            calibration=_calibration(summary),
+            tickers=_tickers(recorded, scores, histories),
+            gaps=_spans(gaps, days) if len(gaps) else "No session was missed.",
+        )
+        figure = _figure(matured, best, alphas, gaps)
         figure.savefig(ledger / FIGURE)
         plt.close(figure)
+    page = TEXT.format(state=state, record=record)
+    write_file(page.encode(), ledger / "README.md")
 
 
 def _state(
@@ -144,31 +157,8 @@ def _state(
     )
 
 
-def _record(
-    recorded: pd.DataFrame,
-    scores: pd.DataFrame,
-    matured: pd.DataFrame,
-    histories: dict[str, pd.DataFrame],
-) -> str:
-    summary = summarise(matured, recorded)
-    best = {h: row["best"].iloc[0] for h, row in summary.groupby("horizon")}
-    whom = ", ".join(f"`{name}` {h} ahead" for h, name in best.items())
-    return RECORD.format(
-        table=_table(summary),
-        whom=whom,
-        count=len(comparisons(recorded)),
-        looks=", ".join(str(first_look(h)) for h in (1, 5, 20)),
-        figure=FIGURE,
-        calibration=_calibration(summary),
-        tickers=_tickers(recorded, scores, histories),
-        gaps=_gaps(recorded, histories),
-    )
-
-
 def _table(summary: pd.DataFrame) -> str:
-    head = ["ahead", "model", "days", "CRPS (%)"]
-    rows = [[*head, "− random walk's", "− the best's"]]
-    rows.append(["--:", "---", *["--:"] * 4])
+    rows = []
     for (h, model), row in summary.iterrows():
         cells = [h, model, row["days"], f"{row['crps']:.4f}"]
         for rival in ("rw", "best"):
@@ -179,20 +169,21 @@ def _table(summary: pd.DataFrame) -> str:
                 text += f" ({row[f'days_{rival}']} days)"
             cells.append("" if np.isnan(low) else text)
         rows.append(cells)
-    return _markdown(rows)
+    head = MODELS.format("CRPS (%)", "− random walk's", "− the best's")
+    return _markdown(head, rows)
 
 
 def _calibration(summary: pd.DataFrame) -> str:
-    rows = [["ahead", "model", "days", "50 %", "80 %", "95 %"]]
-    rows.append(["--:", "---", *["--:"] * 4])
+    rows = []
     for (h, model), row in summary.iterrows():
         held = [f"{100 * row[f'cover_{p}']:.0f}" for p in (50, 80, 95)]
         rows.append([h, model, row["days"], *held])
-    return _markdown(rows)
+    return _markdown(MODELS.format("50 %", "80 %", "95 %"), rows)
 
 
-def _markdown(rows: list[list]) -> str:
-    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
+def _markdown(head: str, rows: list[list]) -> str:
+    lines = [f"| {' | '.join(map(str, row))} |" for row in rows]
+    return "\n".join([head, *lines])
 
 
 def _tickers(
@@ -200,29 +191,22 @@ def _tickers(
     scores: pd.DataFrame,
     histories: dict[str, pd.DataFrame],
 ) -> str:
-    rows = [["ticker", "days", "missed", "void", "prices to"], ["---"] * 5]
-    for ticker, mine in recorded.groupby("ticker"):
-        origins = mine["origin_date"]
-        void = scores["ticker"].eq(ticker) & scores["state"].eq("void")
-        prices = histories.get(ticker)
-        known = prices is not None
-        rows.append(
-            [
-                ticker,
-                origins.nunique(),
-                len(missed(origins, prices.index)) if known else "?",
-                int(void.sum()),
-                prices.index[-1].date() if known else "no longer to be had",
-            ]
-        )
-    return _markdown(rows)
+    void = scores[scores["state"] == "void"]["ticker"].value_counts()
+    rows = []
+    for ticker, origins in recorded.groupby("ticker")["origin_date"]:
+        gone, end = "?", "no longer to be had"
+        if ticker in histories:
+            sessions = histories[ticker].index
+            gone = f"{len(missed(origins, sessions))}"
+            end = f"{sessions[-1]:%F}"
+        never = void.get(ticker, 0)
+        rows.append([ticker, origins.nunique(), gone, never, end])
+    return _markdown(TICKERS, rows)
 
 
-def _gaps(recorded: pd.DataFrame, histories: dict[str, pd.DataFrame]) -> str:
-    gaps = _missed(recorded, histories)
-    if not len(gaps):
-        return "No session was missed."
-    place = joint_calendar(histories).get_indexer(gaps)
+def _spans(gaps: pd.DatetimeIndex, days: pd.DatetimeIndex) -> str:
+    """The gaps among some days in a line: one, or the first to the last."""
+    place = days.get_indexer(gaps)
     spans = np.split(gaps, np.flatnonzero(np.diff(place) > 1) + 1)
     listed = ", ".join(
         f"{span[0].date()}"
@@ -232,29 +216,19 @@ def _gaps(recorded: pd.DataFrame, histories: dict[str, pd.DataFrame]) -> str:
     return f"Missed, after the close of {len(gaps)} sessions: {listed}."
 
 
-def _missed(
-    recorded: pd.DataFrame, histories: dict[str, pd.DataFrame]
-) -> pd.DatetimeIndex:
-    if not histories:
-        return pd.DatetimeIndex([])
-    return missed(recorded["origin_date"], joint_calendar(histories))
-
-
 def _figure(
     matured: pd.DataFrame,
-    recorded: pd.DataFrame,
-    histories: dict[str, pd.DataFrame],
+    best: pd.Series,
+    alphas: dict[tuple, float],
+    gaps: pd.DatetimeIndex,
 ) -> Figure:
     """Differences over time to two rivals, and PIT, by horizon."""
-    costs, summary = crps_by_model(matured), summarise(matured, recorded)
-    alphas = comparisons(recorded)
-    gaps = _missed(recorded, histories)
+    costs = scoring.crps_by_model(matured)
     fig, axes = plt.subplots(3, len(costs), figsize=(7.6, 7), squeeze=False)
     for column, (h, table) in enumerate(costs.items()):
         top, middle, bottom = axes[:, column]
-        best = summary.loc[h, "best"].iloc[0]
-        for ax, rival in [(top, WALK), (middle, best)]:
-            pair = daily_pair(table, SHOWN, rival)
+        for ax, rival in [(top, scoring.WALK), (middle, best[h])]:
+            pair = scoring.daily_pair(table, SHOWN, rival)
             share = 100 * (pair["model"] - pair["rival"])
             share /= pair["rival"].mean()
             _sequence(ax, share, h, alphas[h, SHOWN, rival])

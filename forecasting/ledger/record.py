@@ -1,38 +1,21 @@
 """Put today's forecasts on record, before anybody can know their outcome."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from forecasting.console import brief, say
 from forecasting.files import checksum
+from forecasting.kept import Kept
 from forecasting.ledger import days
 from forecasting.ledger.days import COLUMNS, LEVELS
 from forecasting.market.calendars import close_of, sessions_ahead
 from forecasting.market.prices import to_csv
-from forecasting.models.base import Forecast
 from forecasting.settings import STUDY, Settings
-
-
-class Fitted(Protocol):
-    """What a recorded model must offer; ``kept.Kept`` does."""
-
-    @property
-    def checksum(self) -> str:
-        """Identifies the fit."""
-
-    @property
-    def fit_end(self) -> pd.Timestamp:
-        """The last date learnt from."""
-
-    def predict(
-        self, ticker: str, prices: pd.DataFrame, origins: np.ndarray
-    ) -> Forecast:
-        """Forecast from the given rows of ``prices``."""
 
 
 class Origin(NamedTuple):
@@ -102,17 +85,17 @@ def day_of(origins: dict[str, Origin]) -> date:
 def record(
     ledger: Path,
     origins: dict[str, Origin],
-    models: Mapping[str, Fitted],
+    models: dict[str, Kept],
     clock: Callable[[], datetime],
     settings: Settings = STUDY,
 ) -> pd.DataFrame:
     """Write forecasts of every model and ticker as a new day; the forecasts.
 
-    ``clock`` says what time it is, and is asked once they are made: the
-    receipt has the time of writing, and a ticker whose first session is over
-    by then is left out, as is a model that has no forecast of a ticker; a
-    line says so. Raises Late where all are, LedgerError where no model has a
-    forecast or one has learnt from later rows, or the day is on record.
+    ``clock`` is asked once they are made: the receipt has the time of
+    writing, and a ticker whose first session is over by then is left out, as
+    is a model that has no forecast of a ticker; a line says so. Raises Late
+    where all are, LedgerError where no model has a forecast, one has learnt
+    from later rows, or the day is on record.
     """
     for name, model in models.items():
         if model.fit_end > max(o.date for o in origins.values()):
@@ -140,9 +123,7 @@ def record(
             made = {key: m for key, m in made.items() if key[1] != ticker}
     if not made:
         raise Late("nothing is recorded")
-    forecasts = pd.concat(made.values())
-    held = {ticker: origins[ticker] for ticker in forecasts["ticker"].unique()}
-    by = forecasts["model_id"].unique()
+    held = {ticker: origins[ticker] for _, ticker in made}
     facts = {
         "recorded": now.astimezone(UTC).isoformat(timespec="seconds"),
         "models": {
@@ -150,7 +131,7 @@ def record(
                 "fit": models[name].checksum,
                 "learnt_to": str(models[name].fit_end.date()),
             }
-            for name in by
+            for name in dict.fromkeys(name for name, _ in made)
         },
         "prices": {
             ticker: {
@@ -160,12 +141,13 @@ def record(
             for ticker, start in held.items()
         },
     }
+    forecasts = pd.concat(made.values())
     days.write(ledger, day_of(held), forecasts, facts)
     return forecasts
 
 
 def _quantiles(
-    name: str, ticker: str, start: Origin, model: Fitted, settings: Settings
+    name: str, ticker: str, start: Origin, model: Kept, settings: Settings
 ) -> pd.DataFrame:
     """One model's forecast of one ticker, as the ledger has it.
 
@@ -174,10 +156,11 @@ def _quantiles(
     """
     last = np.array([len(start.prices) - 1])
     forecast = model.predict(ticker, start.prices, last).at(settings.reported)
-    values = [forecast.quantile(p)[0] for p in LEVELS]
-    table = pd.DataFrame(values, list(LEVELS), settings.reported)
-    table = table.rename_axis("output_type_id").rename_axis(
-        "horizon", axis="columns"
+    levels = pd.Index(LEVELS, name="output_type_id")
+    table = pd.DataFrame(
+        [forecast.quantile(p)[0] for p in LEVELS],
+        levels,
+        pd.Index(settings.reported, name="horizon"),
     )
     table = table.unstack().rename("value").reset_index()
     return table.assign(

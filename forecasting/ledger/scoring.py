@@ -10,13 +10,8 @@ import scoringrules
 
 from forecasting.evaluation.losses import INTERVALS, TAILS
 from forecasting.evaluation.significance import confidence_sequence
-from forecasting.ledger.days import (
-    COLUMNS,
-    LEVELS,
-    RESTORE,
-    LedgerError,
-    parse,
-)
+from forecasting.ledger import days
+from forecasting.ledger.days import COLUMNS, LEVELS
 from forecasting.models.registry import BASELINES
 
 WALK = "RandomWalk"
@@ -37,30 +32,27 @@ def score(
 
     ``state``: "scored"; "pending", while the history does not reach the
     target's date; "void" where it goes on but has no close on that date or
-    on the origin's: an exchange was closed, a bar was taken back. Scores, in
-    log return: ``crps``, twice the pinball loss of the quantiles, integrated
-    over their levels (Laio & Tamea 2007, eq. 3; beside the weighted interval
-    score, its mean, outer levels do not count more than their share),
-    ``pit``, the level of what came, ``cover_…``, whether the central
-    interval held it, and ``pinball_…`` of single quantiles.
+    on the origin's. Scores, in log return: ``crps``, twice the pinball loss
+    integrated over the levels (Laio & Tamea 2007, eq. 3), so that outer
+    levels count no more than their share; ``pit``, the level of what came;
+    ``cover_…``, whether the central interval held it; ``pinball_…``.
     """
     forecasts = recorded.pivot(
         index=KEYS, columns="output_type_id", values="value"
     ).reindex(columns=LEVELS)
     table = forecasts.index.to_frame(index=False)
     moved, state = np.full(len(table), np.nan), np.full(len(table), "pending")
-    for ticker, rows in table.groupby("ticker").indices.items():
-        if ticker not in histories:
-            continue
-        close = np.log(histories[ticker]["Close"])
+    groups = table.groupby("ticker").indices
+    for ticker in groups.keys() & histories.keys():
+        rows, close = groups[ticker], np.log(histories[ticker]["Close"])
         dates = table.loc[rows, ["origin_date", "target_end_date"]]
         start, end = (close.reindex(dates[c]).to_numpy() for c in dates)
         moved[rows] = end - start
         over = dates["target_end_date"] <= close.index[-1]
         state[rows] = np.where(over, "void", "pending")
     state[np.isfinite(moved)] = "scored"
-    quantiles = forecasts.to_numpy()
-    return table.assign(state=state, **_scores(moved, quantiles))
+    scores = _scores(moved, forecasts.to_numpy())
+    return table.assign(state=state, **scores)
 
 
 def _scores(moved: np.ndarray, quantiles: np.ndarray) -> dict:
@@ -94,9 +86,8 @@ def keep(scores: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[str]]:
     """Bring the file of matured scores up to date; it, and what to notice.
 
     A score that cannot be computed again, as its ticker's prices are gone,
-    stays as it was. One that has changed is named: Yahoo has corrected its
-    prices. Raises LedgerError where the file is damaged: it may hold scores
-    that nobody can compute again, so it is not made anew unasked.
+    stays as it was; one that has changed is named. Raises LedgerError where
+    the file is damaged: nobody may be able to compute its scores again.
     """
     new = scores[scores["state"] == "scored"].drop(columns="state")
     new = new.set_index(KEYS)
@@ -107,11 +98,10 @@ def keep(scores: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[str]]:
         # A split alone moves the last of a CSV's decimals.
         apart = ~np.isclose(old["crps"][both], new["crps"][both], 0, 2e-6)
         changed = both[apart].to_frame(index=False)
-        for ticker, rows in changed.groupby("ticker"):
-            first = rows["origin_date"].min().date()
+        for ticker, dates in changed.groupby("ticker")["origin_date"]:
             notes.append(
-                f"{ticker}: {len(rows)} scores from {first} on have changed; "
-                "Yahoo has corrected a price"
+                f"{ticker}: {len(dates)} scores from {dates.min().date()} on "
+                "have changed; Yahoo has corrected a price"
             )
         new = pd.concat([new, old.loc[old.index.difference(new.index)]])
     return new.sort_index().reset_index(), notes
@@ -121,7 +111,7 @@ def _kept(path: Path) -> pd.DataFrame:
     """The scores of a file, by ``KEYS``."""
     try:
         content = path.read_bytes()
-        old = parse(content)[[*KEYS, *SCORES]]
+        old = days.parse(content)[[*KEYS, *SCORES]]
         old = old.astype(dict.fromkeys(KEYS[1:3], "datetime64[us]"))
         old = old.astype({"horizon": int} | dict.fromkeys(SCORES, float))
         old = old.set_index(KEYS)
@@ -129,16 +119,16 @@ def _kept(path: Path) -> pd.DataFrame:
             raise ValueError("rows that are there twice, or cut")
         return old
     except (ValueError, KeyError) as error:
-        raise LedgerError(
-            f"{path}: not readable; {RESTORE} {path} (or remove it, and "
+        raise days.LedgerError(
+            f"{path}: not readable; {days.RESTORE} {path} (or remove it, and "
             "`score` makes it anew from the prices that can still be had)"
         ) from error
 
 
 def crps_by_model(matured: pd.DataFrame) -> dict[int, pd.DataFrame]:
-    """CRPS in percent of log return, by horizon: models as columns.
+    """CRPS in percent of log return, by horizon: NaN where there is none.
 
-    A row per origin's date and ticker; NaN where a model has no score.
+    A row per origin's date and ticker, a column per model.
     """
     table = 100 * matured.pivot(
         index=["horizon", "origin_date", "ticker"],
@@ -165,11 +155,10 @@ def comparisons(recorded: pd.DataFrame) -> dict[tuple, float]:
     Each model is compared with the random walk, each network with every
     baseline. Comparisons that begin on the same day, the first on which both
     are on record for a ticker, share equally in half of what is then left of
-    ALPHA: those of the first day in 2.5 %, the next to join in 1.25 %, and so
-    on. However many join, the shares add up to less than ALPHA, so all
-    intervals hold at once (Bonferroni). A share is fixed by what is on record
-    on its first day, before any outcome is known: whoever joins or leaves
-    later does not change it, and no claim is taken back for that.
+    ALPHA: 2.5 % on the first day, 1.25 % for the next to join, and so on. All
+    add up to less than ALPHA, so all intervals hold at once (Bonferroni). A
+    share is fixed on its first day, before any outcome is known: whoever
+    joins or leaves later does not change it.
     """
     table = recorded.drop_duplicates(KEYS).pivot(
         index=["horizon", "origin_date", "ticker"],
@@ -192,12 +181,10 @@ def comparisons(recorded: pd.DataFrame) -> dict[tuple, float]:
 def best_baseline(table: pd.DataFrame) -> str:
     """The model without a network that does best beside the random walk.
 
-    ``table``: of ``crps_by_model``. Asked of those with a score on the latest
-    date and on half of all dates: a newcomer's few good days, or a model long
-    gone, are not what others are measured by.
+    ``table``: of ``crps_by_model``. Of those with a score on the latest date
+    and on half of all dates: no newcomer, and no model long gone.
     """
-    days = table.index.get_level_values("origin_date")
-    counts = table.groupby(days).count().gt(0)
+    counts = table.groupby("origin_date").count().gt(0)
     lasting = counts.iloc[-1] & (counts.mean() >= 0.5)
     ratios = {WALK: 1.0}
     for name in table.columns.intersection([*BASELINES]):
@@ -210,13 +197,12 @@ def best_baseline(table: pd.DataFrame) -> str:
 def summarise(matured: pd.DataFrame, recorded: pd.DataFrame) -> pd.DataFrame:
     """The running record by horizon and model.
 
-    ``days``: origins' dates with a score of the model; over these, and over
-    tickers on each, go the means of its scores, ``crps`` in percent of log
-    return. ``vs_rw`` and ``vs_best``: CRPS over the random walk's and over
-    that of the best baseline, whose name is ``best``, on the ``days_rw`` and
-    ``days_best`` that both have; then the mean differences there, ``low`` to
-    ``high`` of their confidence sequences. These hold for all
-    ``comparisons`` at once, so the best rival may be chosen by looking.
+    Means over the ``days`` with a score of the model, and tickers on each;
+    ``crps`` in percent of log return. ``vs_rw`` and ``vs_best``: CRPS over
+    the random walk's and over that of the baseline ``best``, on the
+    ``days_rw`` and ``days_best`` that both have; ``low`` to ``high``: the
+    confidence sequence of their difference. All ``comparisons`` hold at
+    once, so the best rival may be chosen by looking.
     """
     alphas = comparisons(recorded)
     by_day = matured.groupby(["horizon", "model_id", "origin_date"])[SCORES]
@@ -232,12 +218,10 @@ def summarise(matured: pd.DataFrame, recorded: pd.DataFrame) -> pd.DataFrame:
             for name, rival in [("rw", WALK), ("best", best)]:
                 pair = daily_pair(table, model, rival)
                 low, high = np.nan, np.nan
-                if len(pair) and (h, model, rival) in alphas:
-                    low, high = confidence_sequence(
-                        (pair["model"] - pair["rival"]).to_numpy(),
-                        h,
-                        alphas[h, model, rival],
-                    )
+                alpha = alphas.get((h, model, rival))
+                if len(pair) and alpha:
+                    gaps = (pair["model"] - pair["rival"]).to_numpy()
+                    low, high = confidence_sequence(gaps, h, alpha)
                 row[f"days_{name}"] = len(pair)
                 row[f"vs_{name}"] = pair["model"].mean() / pair["rival"].mean()
                 row[f"low_{name}"], row[f"high_{name}"] = low, high
