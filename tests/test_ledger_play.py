@@ -78,7 +78,7 @@ def test_what_goes_wrong_costs_no_more_than_itself(market, capsys):
         return code, capsys.readouterr().err.splitlines()
 
     # The next session ends while the networks learn.
-    code, lines = record(market.evening(0), market.evening(1))
+    code, lines = record(*[market.evening(n) for n in (0, 0, 1)])
     assert code == NOT_NOW and visible(market.ledger).keys() == {"tickers.txt"}
     assert "nothing is recorded" in lines[-1]
     assert "AAPL: too late" in lines[-3] and "PEG: too late" in lines[-2]
@@ -111,12 +111,14 @@ def test_what_goes_wrong_costs_no_more_than_itself(market, capsys):
     assert len(market.yahoo.times()) == asked
 
 
-MISSED, LATE, DOWN = 10, 25, 30  # evenings
+MISSPELT, MISSED, LATE, DOWN = 5, 10, 25, 30  # evenings
 SPLIT, DELISTED, CORRECTED = 20, 35, 45
 
 
 def happens(market, n):
     """What the world does before an evening."""
+    names = TICKERS + ["x/../y"] * (n == MISSPELT)
+    (market.ledger / "tickers.txt").write_text("\n".join(names))
     if n == SPLIT:  # four for one: Yahoo tells the past anew
         market.prices["AAPL"][prices.OHLC] /= 4
         market.prices["AAPL"]["Volume"] *= 4
@@ -150,7 +152,7 @@ def test_sixty_sessions(market, capsys):
         seen = {name: there[name] for name in there if "/" in name}
 
     assert closed == 3  # Christmas, New Year, Martin Luther King
-    partly = {*range(DELISTED, 60), LATE, DOWN}
+    partly = {*range(DELISTED, 60), MISSPELT, LATE, DOWN}
     assert codes == {n: NOT_NOW * (n in partly) for n in codes}
     held = [f"{market.dates[START + n]:%F}" for n in codes]
     assert [folder.name for folder in days.days(ledger)] == [
