@@ -5,7 +5,7 @@ TICKER ?= AAPL
 export TICKER # a recipe that spelt it out would run what it says
 BIN := .venv/bin
 
-.PHONY: study forecast test book robust verdict bench clean
+.PHONY: study forecast test book robust verdict pool bench clean
 
 # Read the chosen stock: EDA.ipynb and predictor.ipynb → results/TICKER/
 # (FRESH=1 downloads it and its peers first)
@@ -35,6 +35,11 @@ verdict: .venv/ready
 	$(BIN)/python -m forecasting --data data/snapshot \
 	  --out results/verdict.csv
 
+# How many stocks does a memory need? DATA=, DEV=: folders of CSVs
+# (results/pool/README.md; hours; continues where it was stopped)
+pool: .venv/ready
+	$(BIN)/python -m forecasting.pool --data "$(DATA)" --dev "$(DEV)"
+
 # Measure speed, growth and skill beside peers: tests/bench/README.md
 bench: .venv/ready .venv-bench/ready
 	$(BIN)/python tests/bench/bench.py .venv-bench/bin/python
@@ -42,8 +47,9 @@ bench: .venv/ready .venv-bench/ready
 # Remove the environment, the caches, the site, every study and kept fit; data/ stays
 clean:
 	rm -rf .venv .venv-bench site *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf results/pool/parts
 	find results -mindepth 1 -maxdepth 1 ! -name 'verdict*' ! -name README.md \
-	  ! -name recipes.csv -exec rm -rf {} +
+	  ! -name recipes.csv ! -name pool -exec rm -rf {} +
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv

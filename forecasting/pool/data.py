@@ -1,0 +1,209 @@
+"""Stocks to learn from and to score: rows, pools, converted files."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from forecasting.files import checksum, write
+from forecasting.market.prices import COLUMNS, PriceError, check, read_csv
+from forecasting.models.features import (
+    inputs,
+    log_close,
+    premium,
+    recent_volatility,
+    session_variance,
+)
+from forecasting.models.regressions import log_variance_ahead
+from forecasting.settings import STUDY
+from forecasting.windows import make_targets
+
+HORIZONS = np.array(STUDY.reported)
+# The parts, by the days on which a session is forecast and its 20th next.
+BEGIN = "2005-01-01"
+SPLIT = {
+    "train": (BEGIN, "2010-12-31"),
+    "valid": ("2011-01-01", "2012-12-31"),
+    "dev": ("2013-01-01", "2017-12-31"),
+}
+LEVELS = 5  # of strata: 4, 16, 64, 256, 1024 of them
+ARRAYS = ("x", "y", "moved", "variance", "recent", "drift", "date")
+
+
+class Rows(NamedTuple):
+    """Every session of every stock from 2005 on, one below the other.
+
+    ``x (n, 23)`` features.inputs; ``y (n, 3)`` log variance over the next
+    1, 5, 20 sessions, relative to the level that ``Linear`` is relative to;
+    ``moved`` log returns and ``variance`` session variance over them, both
+    ``(n, 3)`` and NaN where not yet known; ``recent (n, 1)`` recent
+    volatility; ``drift (n, 1)`` premium; ``date (n, 1)`` days since 1970;
+    ``spans`` first and next row of each stock.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    moved: np.ndarray
+    variance: np.ndarray
+    recent: np.ndarray
+    drift: np.ndarray
+    date: np.ndarray
+    spans: dict[str, tuple[int, int]]
+
+    def level(self, rows: np.ndarray) -> np.ndarray:
+        """What ``y`` is relative to, ``(rows, 3)``."""
+        return np.log(self.recent[rows].astype(float) ** 2 * HORIZONS)
+
+    def known(self, stock: str, part: str) -> np.ndarray:
+        """Rows of a stock in a part of the split, their future in it, too."""
+        start, stop = self.spans[stock]
+        days = self.date[start:stop, 0]
+        low, high = np.array(SPLIT[part], "datetime64[D]").astype(int)
+        begin = max(np.searchsorted(days, low), STUDY.first)
+        end = np.searchsorted(days, high, "right") - STUDY.horizons
+        return np.arange(start + begin, start + max(end, begin))
+
+
+def stock_rows(prices: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The arrays of ``Rows`` of one stock, float32 (days: int32)."""
+    columns = HORIZONS - 1
+    ahead = log_variance_ahead(prices, STUDY.horizons)[:, columns]
+    recent = recent_volatility(prices)[:, None]
+    total = session_variance(prices).cumsum()
+    parts = {
+        "x": inputs(prices),
+        "y": ahead - np.log(recent**2 * HORIZONS),
+        "moved": make_targets(log_close(prices), STUDY.horizons)[:, columns],
+        "variance": make_targets(total, STUDY.horizons)[:, columns],
+        "recent": recent,
+        "drift": premium(prices, STUDY.premium)[:, None],
+    }
+    kept = prices.index >= BEGIN
+    days = prices.index.to_numpy("datetime64[D]").astype(np.int32)
+    rows = {n: part[kept].astype(np.float32) for n, part in parts.items()}
+    return rows | {"date": days[kept, None]}
+
+
+def obtain(folders: dict[str, Path], cache: Path) -> tuple[Rows, pd.DataFrame]:
+    """Rows and list of the stocks of all folders, computed once.
+
+    ``folders``: ``{role: folder of CSVs}``. The list: ticker, role, first,
+    last, rows, sha256, and of the training years volatility and turnover.
+    The cache is used while the files' sizes and dates are the same. Raises
+    PriceError for a file that breaks the contract, and for a ticker in two
+    folders.
+    """
+    paths = {
+        path: role
+        for role, folder in folders.items()
+        for path in sorted(folder.glob("*.csv"))
+    }
+    for role, folder in folders.items():
+        if role not in paths.values():
+            raise PriceError(f"{folder}: no CSV files")
+    names = [path.stem for path in paths]
+    if len(set(names)) < len(names):
+        raise PriceError("a stock may be learnt from or scored, not both")
+    stats = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
+    key = checksum(repr((stats, ARRAYS)).encode())
+    if not (cache / "key").exists() or (cache / "key").read_text() != key:
+        cache.mkdir(parents=True, exist_ok=True)
+        parts: dict[str, list] = {name: [] for name in ARRAYS}
+        facts = []
+        for path, role in tqdm(paths.items(), "features", disable=None):
+            prices = read_csv(path)
+            for name, part in stock_rows(prices).items():
+                parts[name].append(part)
+            facts.append(_facts(path, role, prices))
+        for name, part in parts.items():
+            np.save(cache / f"{name}.npy", np.concatenate(part))
+        pd.DataFrame(facts).to_csv(cache / "stocks.csv", index=False)
+        write(key.encode(), cache / "key")
+    stocks = pd.read_csv(cache / "stocks.csv", keep_default_na=False)
+    ends = np.cumsum(stocks["kept"])
+    spans = zip(ends - stocks["kept"], ends, strict=True)
+    arrays = (np.load(cache / f"{n}.npy", mmap_mode="r") for n in ARRAYS)
+    return Rows(*arrays, dict(zip(stocks["ticker"], spans, strict=True))), (
+        stocks
+    )
+
+
+def _facts(path: Path, role: str, prices: pd.DataFrame) -> dict:
+    learnt = prices.loc[slice(*SPLIT["train"])]
+    return {
+        "ticker": path.stem,
+        "role": role,
+        "first": prices.index[0].date(),
+        "last": prices.index[-1].date(),
+        "rows": len(prices),
+        "sha256": checksum(path.read_bytes()),
+        "kept": int((prices.index >= BEGIN).sum()),
+        "volatility": float(np.diff(log_close(learnt)).std()),
+        "turnover": float((learnt["Close"] * learnt["Volume"]).median()),
+    }
+
+
+def pools(stocks: pd.DataFrame, permutation: int) -> dict[int, list[str]]:
+    """Nested pools of 4, 16, … stocks, one of each stratum: ``{size: …}``.
+
+    The stocks are halved by turnover, each half by volatility, and so on:
+    4, 16, 64, 256, 1024 strata, each inside one of the level before. A pool
+    has one stock of every stratum of its level, drawn from those of the next
+    larger pool. Fewer stocks give fewer levels.
+    """
+    levels = min(LEVELS, int(np.log(len(stocks)) / np.log(4) + 1e-9))
+    cells = [stocks.sort_values("ticker")]
+    for level in range(2 * levels):
+        by = ["turnover", "volatility"][level % 2]
+        ordered = [c.sort_values(by, kind="stable") for c in cells]
+        halves = [(c[: len(c) // 2], c[len(c) // 2 :]) for c in ordered]
+        cells = [half for pair in halves for half in pair]
+    rng = np.random.default_rng(permutation)
+    names = [list(cell["ticker"]) for cell in cells]
+    nested = {}
+    for level in range(levels, 0, -1):
+        drawn = [str(rng.choice(sorted(cell))) for cell in names]
+        nested[4**level] = drawn
+        names = [drawn[k : k + 4] for k in range(0, len(drawn), 4)]
+    return nested
+
+
+def convert(source: Path, target: Path) -> str | None:
+    """Write a ``….us.txt`` of the public data set as a CSV; why not, if not.
+
+    ``Date,Open,High,Low,Close,Volume,OpenInt`` → the project's format, from
+    1990 on, six significant digits. The rules are those of the experiment.
+    """
+    prices = pd.read_csv(source, index_col="Date", parse_dates=True)
+    prices = prices.loc["1990":, COLUMNS]
+    reason = unfit(prices)
+    if reason is None:
+        prices = check(prices, source.name)
+        lines = [",".join(["Date", *COLUMNS])]
+        for day, *values, volume in prices.itertuples():
+            numbers = [f"{value:.6g}" for value in values]
+            lines.append(",".join([f"{day:%F}", *numbers, f"{volume:.0f}"]))
+        write("\n".join([*lines, ""]).encode(), target)
+    return reason
+
+
+def unfit(prices: pd.DataFrame) -> str | None:
+    """Why a stock is not one of the experiment's; None if it is."""
+    if len(prices) < 3100:
+        return "fewer than 3,100 rows"
+    turnover = (prices["Close"] * prices["Volume"]).median()
+    lowest = prices[["Open", "High", "Low", "Close"]].min(axis=None)
+    faults = {
+        "listed after 2005-03": prices.index[0] >= pd.Timestamp("2005-04-01"),
+        "ends before 2017-10": prices.index[-1] < pd.Timestamp("2017-10-01"),
+        "turnover below $1 m a day": turnover < 1e6,
+        "a price below $0.50": lowest < 0.5,
+        "no volume on a day": (prices["Volume"] <= 0).any(),
+    }
+    if not any(faults.values()):
+        faults["a session beyond e^1.2"] = (
+            np.abs(np.diff(log_close(prices))) > 1.2
+        ).any()
+    return next((fault for fault, found in faults.items() if found), None)
