@@ -35,7 +35,7 @@ ARRAYS = ("x", "y", "moved", "variance", "recent", "drift", "date")
 class Rows(NamedTuple):
     """Every session of every stock from 2005 on, one below the other.
 
-    ``x (n, 23)`` features.inputs; ``y (n, 3)`` log variance over the next
+    ``x (n, 20)`` features.inputs; ``y (n, 3)`` log variance over the next
     1, 5, 20 sessions, relative to the level that ``Linear`` is relative to;
     ``moved`` log returns and ``variance`` session variance over them, both
     ``(n, 3)`` and NaN where not yet known; ``recent (n, 1)`` recent
