@@ -98,9 +98,9 @@ def parts_of(rows: data.Rows, stocks: pd.DataFrame, job: Job) -> Parts:
     return Parts(train, valid, [rows.known(s, "dev") for s in scored])
 
 
-def run(job: Job, folders: dict[str, Path], parts: Path) -> None:
+def run(job: Job, parts: Path) -> None:
     """Carry out a fit and leave what came of it in its part."""
-    rows, stocks = data.obtain(folders, parts / "cache")
+    rows, stocks = data.load(parts / "cache")
     began, used = time.time(), time.process_time()
     rates = CANDIDATES[ARMS[job.arm].learns]
     if job != job.first:
@@ -133,7 +133,6 @@ def run(job: Job, folders: dict[str, Path], parts: Path) -> None:
 
 def run_all(
     stages: list[list[Job]],
-    folders: dict[str, Path],
     parts: Path,
     jobs: int,
     until: float = np.inf,
@@ -148,7 +147,7 @@ def run_all(
     for stage in stages:
         todo = (job for job in stage if not (parts / job.file).exists())
         calls = (
-            joblib.delayed(run)(job, folders, parts)
+            joblib.delayed(run)(job, parts)
             for job in todo
             if time.time() < until
         )
@@ -193,7 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
         learnt = int((stocks["role"] == "pool").sum())
         stages = plan(learnt)
         until = time.time() + 60 * args.minutes
-        run_all(stages, folders, parts, args.jobs, until)
+        run_all(stages, parts, args.jobs, until)
         jobs = [job for stage in stages for job in stage]
         found, fits = report.table(jobs, parts)
         text = found.to_csv(

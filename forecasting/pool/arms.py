@@ -63,7 +63,7 @@ ARMS = {
     "E": Arm("shuffled", base="A"),
 }
 CANDIDATES = {
-    "ridge": (1e1, 1e2, 1e3),
+    "ridge": (1e1, 1e2, 1e3, 1e4),
     "trees": (0.03, 0.1, 0.3),
     "session": (3e-4, 1e-3, 3e-3),
     "lstm": (3e-4, 1e-3, 3e-3),
@@ -114,11 +114,17 @@ def columns(rows: Rows, arm: Arm, these: list[np.ndarray]) -> np.ndarray:
 
 
 def fit(
-    rows: Rows, parts: Parts, name: str, seed: int, rates: tuple[float, ...]
+    rows: Rows,
+    parts: Parts,
+    name: str,
+    seed: int,
+    rates: tuple[float, ...],
+    updates: int = UPDATES,
 ) -> Fit:
     """The candidate of an arm that has the lowest loss on validation rows.
 
-    ``rates``: candidates to choose from, one where it was chosen before.
+    ``rates``: candidates to choose from, one where it was chosen before;
+    ``updates``: of a network.
     """
     arm = ARMS[name]
     base = ARMS[arm.base] if arm.base else arm
@@ -141,7 +147,7 @@ def fit(
     else:
         width = RAW if arm.reads == "raw" else rows.x.shape[1]
         x = rows.x[:, :width]
-        found = networks(arm.learns, x, parts, missed, seed, rates)
+        found = networks(arm.learns, x, parts, missed, seed, rates, updates)
     best = min(found, key=lambda candidate: _least((candidate,)))
     valid, dev = (
         line + added * unit
@@ -260,6 +266,7 @@ def networks(
     missed: list[np.ndarray],
     seed: int,
     rates: tuple[float, ...],
+    updates: int = UPDATES,
 ) -> list[Fit]:
     """Networks, trained with the same number of updates at each rate.
 
@@ -320,13 +327,13 @@ def networks(
         ):
             variable.assign(value)
         losses, weights = [loss(watched)], []
-        for update in range(UPDATES):
-            fall = (1 + np.cos(np.pi * update / UPDATES)) / 2
+        for update in range(updates):
+            fall = (1 + np.cos(np.pi * update / updates)) / 2
             model.optimizer.learning_rate = rate * fall
             last = rng.choice(ends, batch)
             at = last[:, None] + np.arange(1 - ahead, 1)
             model.train_on_batch(read(last), target[at])
-            if (update + 1) * EPOCHS % UPDATES < EPOCHS:
+            if (update + 1) * EPOCHS % updates < EPOCHS:
                 losses.append(loss(watched))
                 weights.append(model.get_weights())
         kept = int(np.argmin(losses[1:]))

@@ -90,10 +90,9 @@ def obtain(folders: dict[str, Path], cache: Path) -> tuple[Rows, pd.DataFrame]:
     """Rows and list of the stocks of all folders, computed once.
 
     ``folders``: ``{role: folder of CSVs}``. The list: ticker, role, first,
-    last, rows, sha256, and of the training years volatility and turnover.
-    The cache is used while the files' sizes and dates are the same. Raises
-    PriceError for a file that breaks the contract, and for a ticker in two
-    folders.
+    last, rows, sha256; rows from 2005 on; volatility and turnover of the
+    training years. Raises PriceError for a file that breaks the contract, a
+    ticker in two folders, and where fits of other files lie beside the cache.
     """
     paths = {
         path: role
@@ -103,46 +102,51 @@ def obtain(folders: dict[str, Path], cache: Path) -> tuple[Rows, pd.DataFrame]:
     for role, folder in folders.items():
         if role not in paths.values():
             raise PriceError(f"{folder}: no CSV files")
-    names = [path.stem for path in paths]
-    if len(set(names)) < len(names):
+    if len({path.stem for path in paths}) < len(paths):
         raise PriceError("a stock may be learnt from or scored, not both")
-    stats = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
-    key = checksum(repr((stats, ARRAYS)).encode())
-    if not (cache / "key").exists() or (cache / "key").read_text() != key:
-        cache.mkdir(parents=True, exist_ok=True)
-        parts: dict[str, list] = {name: [] for name in ARRAYS}
-        facts = []
-        for path, role in tqdm(paths.items(), "features", disable=None):
-            prices = read_csv(path)
-            for name, part in stock_rows(prices).items():
-                parts[name].append(part)
-            facts.append(_facts(path, role, prices))
-        for name, part in parts.items():
-            np.save(cache / f"{name}.npy", np.concatenate(part))
-        pd.DataFrame(facts).to_csv(cache / "stocks.csv", index=False)
-        write(key.encode(), cache / "key")
+    sums = {path: checksum(path.read_bytes()) for path in paths}
+    if (cache / "stocks.csv").exists():
+        if load(cache)[1]["sha256"].tolist() == list(sums.values()):
+            return load(cache)
+        if any(cache.parent.glob("*.npz")):
+            raise PriceError(
+                f"{cache.parent}: has fits of other files; use another --out"
+            )
+    cache.mkdir(parents=True, exist_ok=True)
+    parts: dict[str, list] = {name: [] for name in ARRAYS}
+    facts = []
+    for path, role in tqdm(paths.items(), "features", disable=None):
+        prices = read_csv(path)
+        for name, part in stock_rows(prices).items():
+            parts[name].append(part)
+        learnt = prices.loc[slice(*SPLIT["train"])]
+        facts.append(
+            {
+                "ticker": path.stem,
+                "role": role,
+                "first": prices.index[0].date(),
+                "last": prices.index[-1].date(),
+                "rows": len(prices),
+                "sha256": sums[path],
+                "kept": len(parts["x"][-1]),
+                "volatility": np.diff(log_close(learnt)).std(),
+                "turnover": (learnt["Close"] * learnt["Volume"]).median(),
+            }
+        )
+    for name, part in parts.items():
+        np.save(cache / f"{name}.npy", np.concatenate(part))
+    write(pd.DataFrame(facts).to_csv().encode(), cache / "stocks.csv")
+    return load(cache)
+
+
+def load(cache: Path) -> tuple[Rows, pd.DataFrame]:
+    """What ``obtain`` computed."""
     stocks = pd.read_csv(cache / "stocks.csv", keep_default_na=False)
     ends = np.cumsum(stocks["kept"])
     spans = zip(ends - stocks["kept"], ends, strict=True)
     arrays = (np.load(cache / f"{n}.npy", mmap_mode="r") for n in ARRAYS)
-    return Rows(*arrays, dict(zip(stocks["ticker"], spans, strict=True))), (
-        stocks
-    )
-
-
-def _facts(path: Path, role: str, prices: pd.DataFrame) -> dict:
-    learnt = prices.loc[slice(*SPLIT["train"])]
-    return {
-        "ticker": path.stem,
-        "role": role,
-        "first": prices.index[0].date(),
-        "last": prices.index[-1].date(),
-        "rows": len(prices),
-        "sha256": checksum(path.read_bytes()),
-        "kept": int((prices.index >= BEGIN).sum()),
-        "volatility": float(np.diff(log_close(learnt)).std()),
-        "turnover": float((learnt["Close"] * learnt["Volume"]).median()),
-    }
+    named = dict(zip(stocks["ticker"], spans, strict=True))
+    return Rows(*arrays, named), stocks
 
 
 def pools(stocks: pd.DataFrame, permutation: int) -> dict[int, list[str]]:
@@ -190,20 +194,21 @@ def convert(source: Path, target: Path) -> str | None:
 
 
 def unfit(prices: pd.DataFrame) -> str | None:
-    """Why a stock is not one of the experiment's; None if it is."""
-    if len(prices) < 3100:
+    """Why a stock is not one of the experiment's; None if it is.
+
+    By its rows from 2005 on: adjusted prices long ago are all small.
+    """
+    late = prices.loc[BEGIN:]
+    if len(late) < 3100:
         return "fewer than 3,100 rows"
-    turnover = (prices["Close"] * prices["Volume"]).median()
-    lowest = prices[["Open", "High", "Low", "Close"]].min(axis=None)
+    close = late["Close"].to_numpy()
     faults = {
-        "listed after 2005-03": prices.index[0] >= pd.Timestamp("2005-04-01"),
-        "ends before 2017-10": prices.index[-1] < pd.Timestamp("2017-10-01"),
-        "turnover below $1 m a day": turnover < 1e6,
-        "a price below $0.50": lowest < 0.5,
-        "no volume on a day": (prices["Volume"] <= 0).any(),
+        "listed after 2005-03": str(late.index[0]) >= "2005-04",
+        "ends before 2017-10": str(late.index[-1]) < "2017-10",
+        "turnover below $1 m a day": np.median(close * late["Volume"]) < 1e6,
+        "a close below $0.50": close.min() < 0.5,
+        "no volume on a day": late["Volume"].min() <= 0,
+        "a session beyond e^1.2": (close[1:] / close[:-1]).max() > np.exp(1.2)
+        or (close[1:] / close[:-1]).min() < np.exp(-1.2),
     }
-    if not any(faults.values()):
-        faults["a session beyond e^1.2"] = (
-            np.abs(np.diff(log_close(prices))) > 1.2
-        ).any()
     return next((fault for fault, found in faults.items() if found), None)

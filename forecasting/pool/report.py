@@ -1,12 +1,13 @@
 """The experiment's table, its comparisons and its figure."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib import style
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
 
 from forecasting.pool.data import HORIZONS
 from forecasting.pool.scores import (
@@ -18,13 +19,14 @@ from forecasting.pool.scores import (
     stocks_needed,
 )
 
+STYLE = Path(__file__).parents[1] / "pages" / "study.mplstyle"
 READ = [("qlike", 1), ("crps", 1), ("crps", 5), ("qlike", 5), ("crps", 20)]
-# What memory is worth, and to what; the first four decide.
-PAIRS = [
-    *[("D", rival) for rival in ("A", "B", "C", "F", "FC", "E")],
-    *[("C", "B"), ("D'", "B'"), ("D'", "A'"), ("D'", "A"), ("D'", "D")],
-]
 DECIDE = ("A", "B", "C", "F", "FC")
+PAIRS = [
+    *[(arm, "A") for arm in ("B", "C", "F", "FC", "E", "A'", "B'", "D'")],
+    *[("D", rival) for rival in (*DECIDE, "E", "D'")],
+    *[("C", "B"), ("D'", "A'"), ("D'", "B'")],
+]
 LOOKS = {  # Okabe & Ito's colours; the markers differ, too
     "B": ("#D55E00", "s", "B: network, no memory"),
     "C": ("#009E73", "^", "C: ridge, averages"),
@@ -61,126 +63,94 @@ def table(jobs: Iterable, parts: Path) -> tuple[pd.DataFrame, Fits]:
 
 
 def compare(fits: Fits, pool: str, arm: str, rival: str, what: tuple) -> Gain:
-    """The gain of an arm over a rival, ``what``: score and horizon."""
-    score, horizon = what
-    column = list(HORIZONS).index(horizon)
-    return gain(fits[pool], arm, rival, SCORES.index(score), column)
+    """The gain of an arm over a rival, ``what``: score and horizon.
+
+    Raises KeyError where the two have no fit in common.
+    """
+    column = list(HORIZONS).index(what[1])
+    return gain(fits[pool], arm, rival, SCORES.index(what[0]), column)
+
+
+def sizes(fits: Fits) -> list[int]:
+    """The pools that there are, but for the thinned one."""
+    return sorted(int(pool) for pool in fits if not pool.endswith("t"))
 
 
 def markdown(fits: Fits) -> str:
-    """Every comparison there is, as tables for the page."""
+    """Every comparison there is, as tables and lines for the page."""
     heads = [f"{score.upper()} {horizon}" for score, horizon in READ]
-    others = ["stocks", "years", "fits"]
+    heads = ["gain in %", *heads, "stocks", "years", "pairs"]
     lines = []
-    arms = sorted({arm for pool in fits.values() for arm, *_ in pool})
-    over = [(arm, "A") for arm in arms if arm not in ("A", "D")]
     for pool in sorted(fits, key=lambda p: (int(p.rstrip("t")), p)):
-        lines += ["", f"**{pool} stocks**", ""]
-        lines += ["| gain | " + " | ".join([*heads, *others]) + " |"]
-        lines += ["|:--|" + "--:|" * len([*heads, *others])]
-        for arm, rival in dict.fromkeys([*over, *PAIRS]):
-            try:
+        lines += ["", f"**{pool} stocks**", "", f"| {' | '.join(heads)} |"]
+        lines += ["|:--" + "|--:" * (len(heads) - 1) + "|"]
+        for arm, rival in PAIRS:
+            with suppress(KeyError):
                 gains = [compare(fits, pool, arm, rival, w) for w in READ]
-            except KeyError:
-                continue
-            one = gains[READ.index(("crps", 1))]
-            cells = [str(g) for g in gains]
-            cells += [f"{one.stocks:.0%}", f"{one.years:.0%}", str(one.fits)]
-            lines.append(f"| {arm} over {rival} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", *verdicts(fits), ""])
+                one = gains[READ.index(("crps", 1))]
+                cells = [f"{arm} over {rival}", *map(str, gains)]
+                cells += [f"{one.stocks:.0%}", f"{one.years:.0%}", one.fits]
+                lines.append(f"| {' | '.join(map(str, cells))} |")
+    lines += ["", *(verdict(fits, r, h) for h in (1, 5) for r in DECIDE)]
+    return "\n".join([*lines, ""])
 
 
-def verdicts(fits: Fits) -> list[str]:
-    """What the registered criteria say, a line each."""
-    lines = []
-    sizes = [pool for pool in fits if not pool.endswith("t")]
-    for pool in sorted(sizes, key=int):
-        for horizon in (1, 5):
-            for rival in DECIDE:
-                try:
-                    g = compare(fits, pool, "D", rival, ("crps", horizon))
-                except KeyError:
-                    lines.append(
-                        f"- {pool}, CRPS {horizon}: D against {rival}: not "
-                        "computed yet"
-                    )
-                    continue
-                won = g.low >= MARGIN and g.stocks >= 0.6 and g.years >= 0.8
-                same = g.low >= -SAME and g.high <= SAME
-                lost = g.high < 0
-                says = (
-                    "success"
-                    if won
-                    else "equivalent"
-                    if same
-                    else "worse"
-                    if lost
-                    else "neither success nor equivalence"
-                )
-                lines.append(
-                    f"- {pool}, CRPS {horizon}: D against {rival}: {g}: {says}"
-                )
-    for rival in ("A", "B", "C"):
-        for horizon in (1, 5):
-            there = []
-            for pool in sorted(sizes, key=int):
-                try:
-                    what = "crps", horizon
-                    g = compare(fits, pool, "D", rival, what)
-                except KeyError:
-                    continue
-                there.append((int(pool), g.draws))
-            if there:
-                known, draws = zip(*there, strict=True)
-                low, mid, high = (
-                    f"> {known[-1]:,}" if np.isinf(n) else f"{n:,.0f}"
-                    for n in stocks_needed(known, np.array(draws), MARGIN)
-                )
-                lines.append(
-                    f"- N*, D over {rival} by {MARGIN} % at {horizon}: "
-                    f"{mid} [{low}, {high}], of pools "
-                    f"{', '.join(map(str, known))}"
-                )
-    return lines
+def verdict(fits: Fits, rival: str, horizon: int) -> str:
+    """What the registered criteria say of D against a rival, in one line."""
+    found = {}
+    for size in sizes(fits):
+        with suppress(KeyError):
+            what = "crps", horizon
+            found[size] = compare(fits, str(size), "D", rival, what)
+    line = f"- CRPS {horizon}, D over {rival}: "
+    if not found:
+        return line + "not computed yet"
+    largest, g = max(found.items())
+    if g.low >= MARGIN and g.stocks >= 0.6 and g.years >= 0.8:
+        says = "success"
+    elif g.low >= -SAME and g.high <= SAME:
+        says = "equivalence"
+    else:
+        says = "neither success nor equivalence"
+    draws = np.array([one.draws for one in found.values()])
+    low, middle, high = (
+        f"> {largest:,}" if np.isinf(n) else f"{n:,.0f}"
+        for n in stocks_needed(list(found), draws, MARGIN)
+    )
+    return (
+        f"{line}{g} from {largest:,} stocks, better in {g.stocks:.0%} of the "
+        f"scored ones and {g.years:.0%} of years: {says}; N\\* {middle} "
+        f"[{low}, {high}]"
+    )
 
 
 def figure(fits: Fits) -> Figure:
     """Gain over A against the number of stocks, an arm a line."""
     shown = [("qlike", 1), ("crps", 1), ("crps", 5)]
-    picture = Figure(figsize=(6.4, 9), dpi=110, layout="constrained")
-    panels = picture.subplots(len(shown), sharex=True)
-    sizes = sorted(int(p) for p in fits if not p.endswith("t"))
-    for panel, what in zip(panels, shown, strict=True):
-        for k, (arm, (colour, marker, label)) in enumerate(LOOKS.items()):
-            points = []
-            for size in sizes:
-                try:
-                    g = compare(fits, str(size), arm, "A", what)
-                except KeyError:
-                    continue
-                points.append((size * 1.06 ** (k - 1.5), g))
-            if points:
-                x, y = zip(*points, strict=True)
-                mean = np.array([g.mean for g in y])
-                spread = mean - [g.low for g in y], [g.high for g in y] - mean
+    with style.context(STYLE):
+        picture = Figure(figsize=(6.4, 9))
+        panels = picture.subplots(len(shown), sharex=True)
+        for panel, what in zip(panels, shown, strict=True):
+            for k, (arm, (colour, marker, label)) in enumerate(LOOKS.items()):
+                points = {}
+                for size in sizes(fits):
+                    with suppress(KeyError):
+                        g = compare(fits, str(size), arm, "A", what)
+                        points[size * 1.06 ** (k - 1.5)] = g
+                mean = np.array([g.mean for g in points.values()])
+                low, high = ([g[n] for g in points.values()] for n in (1, 2))
                 panel.errorbar(
-                    x, mean, spread, color=colour, marker=marker,
-                    label=label, capsize=3,
+                    [*points], mean, [mean - low, high - mean], capsize=3,
+                    color=colour, marker=marker, label=label,
                 )  # fmt: skip
-        panel.axhline(0, color="#7F7F7F", linestyle="--", linewidth=1)
-        panel.set_xscale("log")
-        panel.set_xticks(sizes, minor=False)
-        panel.minorticks_off()
-        panel.xaxis.set_major_formatter(ScalarFormatter())
-        panel.tick_params(labelsize=12)
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.grid(color="#E6E6E6")
-        score, horizon = what
-        panel.set_title(
-            f"{score.upper()}, {horizon} session{'s' * (horizon > 1)} ahead",
-            loc="left", fontsize=13,
-        )  # fmt: skip
-        panel.set_ylabel("gain over A (%)", fontsize=12)
-    panels[-1].set_xlabel("stocks learnt from", fontsize=12)
-    panels[0].legend(frameon=False, fontsize=12)
+            panel.axhline(0, color="#7F7F7F", linestyle="--", linewidth=1)
+            panel.set_xscale("log")
+            panel.set_xticks(sizes(fits), [f"{n:,}" for n in sizes(fits)])
+            panel.minorticks_off()
+            panel.tick_params(labelsize=12)
+            ahead = f"{what[1]} session{'s' * (what[1] > 1)} ahead"
+            panel.set_title(f"{what[0].upper()}, {ahead}", fontsize=13)
+            panel.set_ylabel("gain over A (%)", fontsize=12)
+        panels[-1].set_xlabel("stocks learnt from", fontsize=12)
+        panels[0].legend(fontsize=12)
     return picture

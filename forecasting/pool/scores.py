@@ -67,11 +67,7 @@ def means(by: np.ndarray, cost: np.ndarray) -> np.ndarray:
 
     ``by (rows,)``: each row's group, any integers; groups come in order.
     """
-    _, group, count = np.unique(by, return_inverse=True, return_counts=True)
-    total = np.zeros((2, len(count), 3))
-    for into, values in zip(total, cost, strict=True):
-        np.add.at(into, group, values)
-    return total / count[:, None]
+    return np.array([pd.DataFrame(c).groupby(by).mean() for c in cost])
 
 
 class Gain(NamedTuple):
