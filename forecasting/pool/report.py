@@ -152,5 +152,8 @@ def figure(fits: Fits) -> Figure:
             panel.set_title(f"{what[0].upper()}, {ahead}", fontsize=13)
             panel.set_ylabel("gain over A (%)", fontsize=12)
         panels[-1].set_xlabel("stocks learnt from", fontsize=12)
-        panels[0].legend(fontsize=12)
+        handles = panels[0].get_legend_handles_labels()
+        picture.legend(
+            *handles, loc="outside upper left", ncols=2, fontsize=12
+        )
     return picture
