@@ -8,7 +8,7 @@ TICKER ?= AAPL
 export TICKER # a recipe that spelt it out would run what it says
 BIN := .venv/bin
 
-.PHONY: study forecast test book robust verdict bench clean
+.PHONY: study forecast test book robust verdict pool bench clean
 
 # Read the chosen stock: EDA.ipynb and predictor.ipynb → results/TICKER/
 # (FRESH=1 downloads it and its peers first)
@@ -38,6 +38,11 @@ robust: .venv/ready
 verdict: .venv/ready
 	$(BIN)/python -m forecasting --data data/snapshot \
 	  --out results/verdict.csv
+
+# How many stocks does a memory need? DATA=, DEV=: folders of CSVs
+# (results/pool/README.md; hours; continues where it was stopped)
+pool: .venv/ready
+	$(BIN)/python -m forecasting.pool --data "$(DATA)" --dev "$(DEV)"
 
 # Measure speed, growth and skill beside peers: tests/bench/README.md
 bench: .venv/ready .venv-bench/ready

@@ -1,0 +1,1 @@
+"""How many stocks does a memory need? The experiment of results/pool."""
