@@ -240,3 +240,23 @@ def test_a_python_that_will_not_do_is_named(tmp_path, found):
     assert line.startswith("Python 3.11, 3.12 or 3.13 is needed (here: ")
     assert (f"python3 is {found}," if found else "none,") in line
     assert "uv python install 3.13" in line
+
+
+def test_what_many_stocks_are_worth_is_what_the_experiment_found():
+    """The rows of README are those of the page that the command printed."""
+    page = (ROOT / "results" / "pool" / "README.md").read_text("utf-8")
+    page = page.partition("**1024 stocks**")[2].partition("**1024t")[0]
+    rows = dict(re.findall(r"(?m)^\| (\S+ over \S+) \| (.+) \|$", page))
+    gains = {name: row.split(" | ")[1:3] for name, row in rows.items()}
+    said = re.findall(r"(?m)^\| [^|]+ \| (.*\+0.+) \|$", TEXT)
+    said = [row.replace("*", "").split(" | ") for row in said]
+    assert said == [gains[f"{arm} over A"] for arm in ("B", "D", "C", "FC")]
+    (text,) = re.findall(r"What the memory adds.+?every number", TEXT, re.S)
+    text = " ".join(text.split())
+    one, five = gains["D over B"]
+    assert f": {one} one session ahead, {five} five ahead" in text
+    low, high = re.findall(r"-(0\.\d+)", gains["D over FC"][0])[1:][::-1]
+    mean = gains["D over FC"][0].split()[0].lstrip("-")
+    assert f"beat it, by {mean} [{low}, {high}]" in text
+    raw = gains["D' over B'"][0]
+    assert f"itself: {raw} over the same" in text
