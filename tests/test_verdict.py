@@ -79,8 +79,7 @@ def verdict():
 
 @pytest.fixture(scope="module")
 def summary(verdict):
-    keys = ["ticker", "horizon", "model"]
-    return verdict.summary.set_index(keys).sort_index()
+    return verdict.summary.set_index(["ticker", "horizon", "model"])
 
 
 @pytest.fixture(scope="module")
