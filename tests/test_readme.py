@@ -247,14 +247,18 @@ def test_what_many_stocks_are_worth_is_what_the_experiment_found():
     page = (ROOT / "results" / "pool" / "README.md").read_text("utf-8")
     page = page.partition("**1024 stocks**")[2].partition("**1024t")[0]
     rows = dict(re.findall(r"(?m)^\| (\S+ over \S+) \| (.+) \|$", page))
-    gains = {name: row.split(" | ")[1:3] for name, row in rows.items()}
+    cells = {name: row.split(" | ") for name, row in rows.items()}
+    gains = {name: row[1:3] for name, row in cells.items()}
     said = re.findall(r"(?m)^\| [^|]+ \| (.*\+0.+) \|$", TEXT)
-    said = [row.replace("*", "").split(" | ") for row in said]
+    said = [
+        row.replace("*", "").replace("<br>", " ").split(" | ") for row in said
+    ]
     assert said == [gains[f"{arm} over A"] for arm in ("B", "D", "C", "FC")]
     (text,) = re.findall(r"What the memory adds.+?every number", TEXT, re.S)
     text = " ".join(text.split())
     one, five = gains["D over B"]
     assert f": {one} one session ahead, {five} five ahead" in text
+    assert f"it is {cells['D over B'][0]} one session ahead" in text
     low, high = re.findall(r"-(0\.\d+)", gains["D over FC"][0])[1:][::-1]
     mean = gains["D over FC"][0].split()[0].lstrip("-")
     assert f"beat it, by {mean} [{low}, {high}]" in text
