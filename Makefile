@@ -8,10 +8,10 @@ TICKER ?= AAPL
 export TICKER # a recipe that spelt it out would run what it says
 BIN := .venv/bin
 
-.PHONY: study forecast test book robust verdict pool bench clean
+.PHONY: study forecast test book robust verdict pool vintages bench clean
 
 # Read the chosen stock: EDA.ipynb and predictor.ipynb → results/TICKER/
-# (FRESH=1 downloads it and its peers first)
+# (FRESH=1 downloads it first)
 study: .venv/ready
 	@$(BIN)/python -m forecasting.study "$$TICKER" $(if $(filter-out 0,$(FRESH)),--fresh)
 
@@ -44,19 +44,23 @@ verdict: .venv/ready
 pool: .venv/ready
 	$(BIN)/python -m forecasting.pool --data "$(DATA)" --dev "$(DEV)"
 
+# Learn again what is shipped: forecasting/vintages/ (half an hour)
+vintages: .venv/ready
+	$(BIN)/python -m forecasting.pool.vintages --data "$(DATA)" --dev "$(DEV)"
+
 # Measure speed, growth and skill beside peers: tests/bench/README.md
 bench: .venv/ready .venv-bench/ready
 	$(BIN)/python tests/bench/bench.py .venv-bench/bin/python
 
 # Remove what these commands made and can make again: environments, caches,
-# the site, studies, forecasts, kept fits. What readers made stays: a study is
+# the site, studies, forecasts. What readers made stays: a study is
 # known by the title of its page, a site by the mark of book/build.py
 STUDY := index.html EDA.html EDA.ipynb predictor.html predictor.ipynb \
   forecast.csv figures theory
 clean:
 	rm -rf .venv .venv-bench lstm_study.egg-info
 	rm -rf .pytest_cache .ruff_cache .hypothesis
-	rm -rf results/forecasts results/models results/.*-????????
+	rm -rf results/forecasts results/.*-????????
 	@for study in results/*; do \
 	  title="<title>$${study#results/}: where may the close be"; \
 	  if grep -Fqs "$$title" "$$study/index.html"; then \

@@ -1,7 +1,7 @@
 """Where may the close be? ``python -m forecasting.forecast NVDA TSM``.
 
-Downloads the newest prices, forecasts with a kept LSTM, or trains one, and
-prints the next 20 sessions. results/forecasts/NVDA/ gets forecast.csv and
+Downloads the newest prices, forecasts with the LSTM that comes with the study,
+and prints the next 20 sessions. results/forecasts/NVDA/ gets forecast.csv and
 forecast.png: not results/NVDA/, which belongs to the study of NVDA. Without
 a network it goes on with the prices on the disk and says how old they are.
 """
@@ -9,7 +9,6 @@ a network it goes on with the prices on the disk and says how old they are.
 import argparse
 import json
 import sys
-from collections.abc import Iterator
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,16 +20,14 @@ from matplotlib.figure import Figure
 
 from forecasting.console import say
 from forecasting.files import write_folder
-from forecasting.kept import PEERS, QUARTER, Kept, obtain, pool
 from forecasting.market import calendars, prices
 from forecasting.market.newest import load_newest
 from forecasting.market.request import normalise_all
 from forecasting.models.base import Forecast
+from forecasting.models.vintage import LSTM, newest, unlike
 from forecasting.pages import plots, tables
-from forecasting.settings import STUDY, Settings
 
 ROOT = prices.DATA.parent
-MODEL = "LSTM"
 SHOWN = {
     "median": "q50",
     "80 % low": "q10",
@@ -41,25 +38,21 @@ SHOWN = {
 
 
 class Outlook(NamedTuple):
-    """A forecast from a ticker's last close, and the fit it is of.
+    """A forecast from a ticker's last close, and the card of its network.
 
-    ``table``: as ``tables.forecast_table`` has it; ``note``: what is not
-    known of its dates.
+    ``table``: as ``tables.forecast_table`` has it; ``note``: how the ticker
+    differs from what was learnt from, and what is not known of the dates.
     """
 
     ticker: str
     history: pd.DataFrame
-    kept: Kept
+    card: dict
     forecast: Forecast
     table: pd.DataFrame
     note: str
 
 
-def main(
-    argv: list[str] | None = None,
-    root: Path = ROOT,
-    settings: Settings = STUDY,
-) -> int:
+def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     """Forecast the tickers of a command line; the exit code.
 
     0: all are forecast; 1: one is not, and a line on stderr says why; 130:
@@ -72,22 +65,23 @@ def main(
     try:
         with aside:
             tickers, refused = normalise_all(options.tickers)
-            known = load_newest(tickers, PEERS)
-            asked = [t for t in tickers if t in known]
-            for found in forecasts(
-                asked, known, root, options.refit, settings
-            ):
-                made[found.ticker] = found
+            for ticker, history in load_newest(tickers).items():
+                try:
+                    found = outlook(ticker, history)
+                except prices.PriceError as error:
+                    say(f"{ticker}: {error}")
+                    continue
+                made[ticker] = found
                 print(f"\n{in_print(found)}")
-                folder = Path("results", "forecasts", found.ticker)
+                folder = Path("results", "forecasts", ticker)
                 try:
                     write(found, root / folder)
                     print(f"{folder}: forecast.csv, forecast.png")
                 except OSError as error:
-                    say(f"{found.ticker}: {folder} is not written: {error}")
+                    say(f"{ticker}: {folder} is not written: {error}")
                     code = 1
     except KeyboardInterrupt:
-        print("stopped; what was kept before is as it was", file=sys.stderr)
+        say("stopped; what was written before is as it was")
         return 130
     except OSError as error:
         print(error, file=sys.stderr)
@@ -102,86 +96,34 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(
         "python -m forecasting.forecast",
         description="Where may the close be in the next 20 sessions? From "
-        "the newest prices, by an LSTM that is trained once a quarter.",
+        "the newest prices, by an LSTM that has learnt from 1,211 stocks.",
     )
     add = options.add_argument
     add("tickers", nargs="+", metavar="TICKER", help="for example NVDA")
-    add("--refit", action="store_true", help="train anew in any case")
     add("--json", action="store_true",
         help="print one JSON object; all else goes to stderr")  # fmt: skip
     return options
 
 
-def forecasts(
-    tickers: list[str],
-    histories: dict[str, pd.DataFrame],
-    root: Path,
-    refit: bool = False,
-    settings: Settings = STUDY,
-) -> Iterator[Outlook]:
-    """Forecast tickers from their last closes, by one fit where possible.
+def outlook(ticker: str, history: pd.DataFrame) -> Outlook:
+    """Forecast a ticker from the last row of its prices.
 
-    A ticker with too short a history is left out, and a line says why.
+    Raises PriceError where there are too few, or too old ones.
     """
-    for group in together({t: histories[t] for t in tickers}):
-        some = {t: p for t, p in histories.items() if t in (*group, *PEERS)}
-        learning = pool(group, some, settings)
-        for ticker in set(group) - set(learning):
-            say(
-                f"{ticker}: {len(histories[ticker])} rows are too few to "
-                f"learn from; {settings.min_train} or a few more are needed"
-            )
-        if not set(group) & set(learning):
-            continue
-        if old := ended(learning):
-            print(f"{', '.join(old)}: no new prices, learnt from as they were")
-        try:
-            kept = obtain(
-                [MODEL],
-                learning,
-                root / "results" / "models",
-                refit,
-                settings=settings,
-            )[MODEL]
-        except prices.PriceError as error:
-            say(str(error))
-            continue
-        for ticker in group:
-            if ticker in learning:
-                yield outlook(ticker, histories[ticker], kept, settings)
-
-
-def together(histories: dict[str, pd.DataFrame]) -> list[list[str]]:
-    """Tickers that one fit may forecast, the oldest prices first.
-
-    A fit ends where the first of its tickers does, so those that end more
-    than a quarter later get another one.
-    """
-    groups: list[list[str]] = []
-    for ticker in sorted(histories, key=lambda t: histories[t].index[-1]):
-        end = histories[ticker].index[-1]
-        if groups and end - histories[groups[-1][0]].index[-1] <= QUARTER:
-            groups[-1].append(ticker)
-        else:
-            groups.append([ticker])
-    return groups
-
-
-def ended(histories: dict[str, pd.DataFrame]) -> list[str]:
-    """Tickers whose prices end more than a quarter before the newest."""
-    last = max(prices.index[-1] for prices in histories.values())
-    return [t for t, p in histories.items() if last - p.index[-1] > QUARTER]
-
-
-def outlook(
-    ticker: str, history: pd.DataFrame, kept: Kept, settings: Settings = STUDY
-) -> Outlook:
-    """Forecast a ticker from the last row of its prices."""
-    forecast = kept.predict(ticker, history, np.array([len(history) - 1]))
-    ahead = calendars.sessions_ahead(ticker, history, settings.horizons)
+    last = np.array([len(history) - 1])
+    card = newest(history.index[-1]).card
+    forecast = LSTM(end=card["end"]).fit({ticker: history})
+    said = forecast.predict(history, last)
+    ahead = calendars.sessions_ahead(ticker, history, said.loc.shape[1])
     close = history["Close"].iloc[-1]
-    table = tables.forecast_table(ahead.dates, close, forecast)
-    return Outlook(ticker, history, kept, forecast, table, ahead.note)
+    table = tables.forecast_table(ahead.dates, close, said)
+    notes = [ahead.note]
+    if different := unlike(history, card):
+        notes.insert(
+            0, f"{ticker} is unlike what was learnt from: {different}"
+        )
+    note = ". ".join(filter(None, notes))
+    return Outlook(ticker, history, card, said, table, note)
 
 
 def write(found: Outlook, folder: Path) -> None:
@@ -235,7 +177,8 @@ def in_print(found: Outlook) -> str:
         f"{found.history.index[-1].date()}, in "
         f"{calendars.currency(found.ticker)}; the next {len(rows)} sessions",
         text.to_string(float_format=f"{{:,.{decimals}f}}".format),
-        f"By an {MODEL} that has learnt up to {found.kept.fit_end.date()}.",
+        f"By an LSTM that has learnt from {found.card['stocks']:,} American "
+        f"stocks up to {found.card['end']}.",
         drift(found.forecast),
     ]
     return "\n".join([*lines, *filter(None, [found.note])])
@@ -250,9 +193,9 @@ def as_json(found: Outlook) -> dict:
         "currency": calendars.currency(found.ticker),
         "sessions_since": calendars.sessions_since(found.ticker, history),
         "note": found.note,
-        "model": MODEL,
-        "learnt_up_to": str(found.kept.fit_end.date()),
-        "fit": found.kept.checksum,
+        "model": "LSTM",
+        "learnt_up_to": found.card["end"],
+        "fit": found.card["sha256"],
         "forecast": found.table.to_dict("records"),
     }
 

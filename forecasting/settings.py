@@ -4,7 +4,7 @@
 rows before the first test fold and then frozen; results/README.md says how.
 A model and the protocol take other ones as an argument:
 
-    LSTMForecaster(settings=Settings(lookback=30, units=16))
+    Linear(Settings(premium=0.0))
 """
 
 from dataclasses import dataclass
@@ -17,14 +17,6 @@ class Settings:
     # windows and targets
     lookback: int = 60  # sessions a network reads
     horizons: int = 20  # sessions ahead that are forecast, 1 … horizons
-    # the network and its training
-    units: int = 32  # of the recurrent layer, in each direction
-    batch: int = 256  # windows, at most
-    steps: int = 24  # batches in a pass over the training windows, at least
-    most: int = 256  # batches in an epoch: of more, each draws others
-    learning_rate: float = 5e-5
-    epochs: int = 40
-    patience: int = 5  # epochs without a lower validation loss
     # a year's rise of the median, in every model of volatility: about what
     # shares have paid above bills in the long run
     premium: float = 0.05
@@ -32,17 +24,11 @@ class Settings:
     block: int = 252  # sessions of a test fold: one trading year
     validation: float = 0.15  # share of the training part, its last dates
     min_train: int = 400  # rows before a test fold that a model needs
-    min_learnt: int = 250  # of them, rows that a pooled network trains on
 
     @property
     def first(self) -> int:
         """First row of a history that a network can forecast from."""
         return self.lookback + 1
-
-    @property
-    def sample(self) -> int:
-        """Windows that are enough to tell how well a large pool is met."""
-        return self.most * self.batch
 
     @property
     def reported(self) -> tuple[int, ...]:

@@ -7,7 +7,6 @@ appears whole or not at all: whatever fails, an older one stays as it was.
 """
 
 import argparse
-import ast
 import re
 import sys
 from base64 import b64decode
@@ -43,20 +42,20 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument(
         "--fresh",
         action="store_true",
-        help="download it and the stocks it is compared with first; without "
-        "this, only a ticker that has no CSV yet",
+        help="download it first; without this, only a ticker that has no "
+        "CSV yet",
     )
     arguments = parser.parse_args(argv)
     ticker = arguments.ticker
     try:
         ticker = normalise(ticker)
         require_repository(root, ticker)
-        stocks = list(dict.fromkeys([ticker, *peers(root)]))
-        if arguments.fresh or ticker not in prices.tickers():
-            wanted = stocks if arguments.fresh else [ticker]
-            if code := fetch(wanted, ticker):
-                return code
-        history = read(stocks)[ticker]
+        missing = ticker not in prices.tickers()
+        if (arguments.fresh or missing) and (code := fetch(ticker)):
+            return code
+        path = prices.find(ticker)
+        history = prices.read_csv(path)
+        print(f"{prices.show(path)}: to {calendars.age(ticker, history)}")
         prices.require_rows(history, ROWS_NEEDED, ticker)
         sentence = study(ticker, history, root)
     except KeyboardInterrupt:
@@ -85,24 +84,10 @@ def require_repository(root: Path, ticker: str) -> None:
             )
 
 
-def peers(root: Path) -> list[str]:
-    """The stocks from which predictor.ipynb learns besides the one chosen."""
-    path = root / "predictor.ipynb"
-    parameters = papermill.inspect_notebook(path)
-    try:
-        return ast.literal_eval(parameters["PEERS"]["default"])
-    except (KeyError, ValueError, SyntaxError) as error:
-        raise StudyError(
-            f"{path.name}: give PEERS, in its first code cell, a list of "
-            'symbols on one line, for example ["AAPL", "IBM"]'
-        ) from error
+def fetch(ticker: str) -> int:
+    """Download a stock; an exit code, 0 where the study can go on.
 
-
-def fetch(stocks: list[str], ticker: str) -> int:
-    """Download some stocks; an exit code, 0 where the study can go on.
-
-    ``ticker``: the one that it cannot go on without. Raises StudyError where
-    downloads would go to the snapshot.
+    Raises StudyError where downloads would go to the snapshot.
     """
     folder = prices.directories()[0]
     if prices.frozen(folder):
@@ -111,23 +96,11 @@ def fetch(stocks: list[str], ticker: str) -> int:
             "downloaded; unset it, or name another directory"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    code = download(stocks, folder)  # prints a line for each
+    code = download([ticker], folder)  # prints a line
     if code == 1 and ticker in prices.tickers():
         print("the study goes on with what is on disk", file=sys.stderr)
         return 0
     return code
-
-
-def read(stocks: list[str]) -> dict[str, pd.DataFrame]:
-    """Histories of those stocks that have a CSV; prints how old each is."""
-    histories = {}
-    for name in stocks:
-        if name in prices.tickers():
-            path = prices.find(name)
-            histories[name] = prices.read_csv(path)
-            old = calendars.age(name, histories[name])
-            print(f"{prices.show(path)}: to {old}")
-    return histories
 
 
 def study(ticker: str, history: pd.DataFrame, root: Path) -> str:

@@ -25,18 +25,6 @@ class Dates(NamedTuple):
     test_end: pd.Timestamp
 
 
-class Learning(NamedTuple):
-    """Rows of one ticker that a network learns from, as window ends.
-
-    ``past``: how many rows it may train on; ``training`` and ``validation``:
-    the rows at which a window ends whose target lies in the same part.
-    """
-
-    past: int
-    training: np.ndarray
-    validation: np.ndarray
-
-
 def make_windows(rows: np.ndarray, lookback: int) -> np.ndarray:
     """Sliding windows over a series, as a read-only view: nothing is copied.
 
@@ -186,50 +174,6 @@ def fold_origins(prices: pd.DataFrame, dates: Dates) -> np.ndarray:
     return np.flatnonzero(
         (index >= dates.test_start) & (index <= dates.test_end)
     )
-
-
-def learning_rows(
-    histories: dict[str, pd.DataFrame], settings: Settings = STUDY
-) -> dict[str, Learning]:
-    """Which rows of each ticker train a pooled network, which validate.
-
-    ``histories`` end where fitting ends. The parts are cut at the same dates
-    for all, so that no ticker's training rows tell of another's validation
-    rows. A ticker with too few rows on one side of that cut, because it was
-    listed late or long ago, is cut by its own rows instead. Raises
-    PriceError for one that has too few either way.
-    """
-    joint = validation_dates(joint_calendar(histories), settings)
-    rows = {}
-    for ticker, prices in histories.items():
-        found = _cut(prices, *joint, settings)
-        if _too_few(found, settings) and len(prices) > settings.horizons:
-            own = validation_dates(prices.index, settings)
-            found = _cut(prices, *own, settings)
-        if _too_few(found, settings):
-            raise PriceError(
-                f"{ticker}: {len(prices)} rows are too few to learn from; "
-                f"about {settings.min_train} are needed before a test"
-            )
-        rows[ticker] = found
-    return rows
-
-
-def _cut(
-    prices: pd.DataFrame,
-    train_end: pd.Timestamp,
-    valid_start: pd.Timestamp,
-    settings: Settings,
-) -> Learning:
-    ends = np.arange(settings.first, len(prices) - settings.horizons)
-    past = len(prices.loc[:train_end])
-    training = ends[ends < past - settings.horizons]
-    return Learning(past, training, ends[prices.index[ends] >= valid_start])
-
-
-def _too_few(rows: Learning, settings: Settings) -> bool:
-    windows = min(len(rows.training), len(rows.validation))
-    return windows < settings.horizons or rows.past < settings.min_learnt
 
 
 def rows_needed(folds: int, settings: Settings = STUDY) -> int:

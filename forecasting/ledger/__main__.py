@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from forecasting import kept
 from forecasting.console import say
 from forecasting.files import write_file
 from forecasting.ledger import days, page, record, scoring
@@ -17,10 +16,11 @@ from forecasting.market.newest import load_newest
 from forecasting.market.prices import DATA, PriceError, find, read_csv
 from forecasting.market.request import normalise_all, read_list
 from forecasting.market.store import final
-from forecasting.settings import STUDY, Settings
+from forecasting.settings import STUDY
 
 ROOT = DATA.parent
-MODELS = ["LSTM", "BiLSTM", "Linear", "HAR", "GARCH", "RandomWalk"]
+MODELS = ["LSTM", "Memoryless", "PoolAverages", "PoolLinear"]
+MODELS += ["HAR", "GARCH", "RandomWalk"]
 LIST, SCORES = "tickers.txt", "scores.csv"
 NOT_NOW = 3
 EXAMPLES = """examples:
@@ -41,23 +41,19 @@ exit codes:
 
 def main(
     argv: list[str] | None = None,
-    root: Path = ROOT,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    settings: Settings = STUDY,
 ) -> int:
     """Do what a command line says; the exit code.
 
-    ``root``: where results/ is, which keeps the fits; ``clock`` says what
-    time it is.
+    ``clock`` says what time it is.
     """
     options = parser().parse_args(argv)
     if options.tickers and options.what != "record":
         parser().error(f"{options.what} takes no tickers")
-    models = root / "results" / "models"
     try:
         if options.what == "record":
             asked = options.tickers or listed(options.ledger / LIST)
-            return enter(options.ledger, asked, clock, models, settings)
+            return enter(options.ledger, asked, clock)
         recorded = days.read(options.ledger)
         if options.what == "score":
             rescore(options.ledger, recorded, clock)
@@ -94,12 +90,10 @@ def enter(
     ledger: Path,
     tickers: list[str],
     clock: Callable[[], datetime],
-    folder: Path,
-    settings: Settings,
 ) -> int:
-    """Record what can be forecast now, by fits of a folder; the exit code."""
+    """Record what can be forecast now; the exit code."""
     recorded, (asked, refused) = days.read(ledger), normalise_all(tickers)
-    histories = load_newest(asked, kept.PEERS, pd.Timestamp(clock()))
+    histories = load_newest(asked, pd.Timestamp(clock()))
     now = clock()  # the download may have taken a while
     origins: dict[str, record.Origin] = {}
     for ticker in (ticker for ticker in asked if ticker in histories):
@@ -109,9 +103,7 @@ def enter(
                 raise record.Late(
                     "its last session was saved before its close"
                 )
-            origins[ticker] = record.origin(
-                ticker, prices, now, recorded, settings
-            )
+            origins[ticker] = record.origin(ticker, prices, now, recorded)
         except record.Late as reason:
             say(f"{ticker}: {reason}")
     held = days.days(ledger)
@@ -122,20 +114,23 @@ def enter(
                 f"changed; it joins from the close of {start.ahead[0].date()}"
             )
         origins = {}
-    learning = kept.pool(origins, histories, settings) if origins else {}
-    for ticker in origins.keys() - learning.keys():
-        say(f"{ticker}: {len(histories[ticker])} rows are too few")
-        del origins[ticker]
+    # None is forecast by a model that knows rows after its origin.
+    end = min((o.date for o in origins.values()), default=None)
+    learning = {t: o.prices.loc[:end] for t, o in origins.items()}
+    for ticker, prices in list(learning.items()):
+        if len(prices) < STUDY.min_train:
+            say(f"{ticker}: {len(prices)} rows are too few")
+            del origins[ticker], learning[ticker]
     if not origins:
         return NOT_NOW
-    models: dict[str, kept.Kept] = {}
+    models: dict[str, record.Fitted] = {}
     for name in MODELS:
         try:
-            models |= kept.obtain([name], learning, folder, settings=settings)
+            models[name] = record.ready(name, learning)
         except Exception as error:  # the evening is not to be had again
             say(record.left_out(name, error))
     try:
-        new = record.record(ledger, origins, models, clock, settings)
+        new = record.record(ledger, origins, models, clock)
     except record.Late as reason:
         say(str(reason))
         return NOT_NOW
@@ -167,7 +162,7 @@ def rescore(
         return
     tickers = sorted(recorded["ticker"].unique())
     scores = scoring.score(
-        recorded, load_newest(tickers, (), pd.Timestamp(clock()))
+        recorded, load_newest(tickers, pd.Timestamp(clock()))
     )
     matured, notes = scoring.keep(scores, ledger / SCORES)
     for note in notes:

@@ -10,12 +10,14 @@ import pandas as pd
 
 from forecasting.console import brief, say
 from forecasting.files import checksum
-from forecasting.kept import Kept
 from forecasting.ledger import days
 from forecasting.ledger.days import COLUMNS, LEVELS
 from forecasting.market.calendars import close_of, sessions_ahead
 from forecasting.market.prices import to_csv
-from forecasting.settings import STUDY, Settings
+from forecasting.models.base import Forecaster
+from forecasting.models.registry import BASELINES, make_model
+from forecasting.models.vintage import newest
+from forecasting.settings import STUDY
 
 
 class Origin(NamedTuple):
@@ -30,6 +32,18 @@ class Origin(NamedTuple):
         return self.prices.index[-1]
 
 
+class Fitted(NamedTuple):
+    """A model as it forecasts today: by ticker, and what it learnt from.
+
+    ``fit``: checksum of the vintage; empty where it was fitted to the prices
+    of the day, which have theirs.
+    """
+
+    by: dict[str, Forecaster]
+    learnt_to: pd.Timestamp
+    fit: str = ""
+
+
 class Late(Exception):
     """Why a ticker cannot be forecast now, in one line."""
 
@@ -39,7 +53,6 @@ def origin(
     prices: pd.DataFrame,
     now: datetime,
     recorded: pd.DataFrame,
-    settings: Settings = STUDY,
 ) -> Origin:
     """Where a ticker's forecast of this moment starts; Late if nowhere.
 
@@ -47,7 +60,7 @@ def origin(
     session, after that of the last, and the first time from there.
     """
     last = prices.index[-1]
-    ahead = sessions_ahead(ticker, prices, settings.horizons).dates
+    ahead = sessions_ahead(ticker, prices, STUDY.horizons).dates
     known = recorded[recorded["ticker"] == ticker]["origin_date"]
     if close_of(ticker, last) > now:
         raise Late(
@@ -82,12 +95,35 @@ def day_of(origins: dict[str, Origin]) -> date:
     return max(start.date for start in origins.values()).date()
 
 
+def ready(name: str, histories: dict[str, pd.DataFrame]) -> Fitted:
+    """A model of the registry, ready to forecast from the histories' ends.
+
+    A ticker that it cannot be fitted to is left out, and a line says so;
+    what fails for all of them is raised.
+    """
+    model, ends = make_model(name), [p.index[-1] for p in histories.values()]
+    if name not in BASELINES:
+        card = newest(min(ends)).card
+        model = type(model)(end=card["end"]).fit(histories)
+        end = pd.Timestamp(card["end"])
+        return Fitted(dict.fromkeys(histories, model), end, card["sha256"])
+    if model.pooled:
+        model.fit(histories)
+        return Fitted(dict.fromkeys(histories, model), max(ends))
+    by = {}
+    for ticker, prices in histories.items():
+        try:
+            by[ticker] = make_model(name).fit({ticker: prices})
+        except Exception as error:  # the evening is not to be had again
+            say(left_out(f"{ticker}: {name}", error))
+    return Fitted(by, max(ends))
+
+
 def record(
     ledger: Path,
     origins: dict[str, Origin],
-    models: dict[str, Kept],
+    models: dict[str, Fitted],
     clock: Callable[[], datetime],
-    settings: Settings = STUDY,
 ) -> pd.DataFrame:
     """Write forecasts of every model and ticker as a new day; the forecasts.
 
@@ -98,17 +134,17 @@ def record(
     from later rows, or the day is on record.
     """
     for name, model in models.items():
-        if model.fit_end > max(o.date for o in origins.values()):
+        if model.learnt_to > max(o.date for o in origins.values()):
             raise days.LedgerError(
-                f"{name}: has learnt from rows to {model.fit_end.date()}, "
+                f"{name}: has learnt from rows to {model.learnt_to.date()}, "
                 "after the close to forecast from"
             )
     made = {}
     for name, model in models.items():
-        for ticker, start in origins.items():
+        for ticker in (ticker for ticker in origins if ticker in model.by):
             try:
                 made[name, ticker] = _quantiles(
-                    name, ticker, start, model, settings
+                    name, ticker, origins[ticker], model.by[ticker]
                 )
             except Exception as error:  # the evening is not to be had again
                 say(left_out(f"{ticker}: {name}", error))
@@ -128,8 +164,8 @@ def record(
         "recorded": now.astimezone(UTC).isoformat(timespec="seconds"),
         "models": {
             name: {
-                "fit": models[name].checksum,
-                "learnt_to": str(models[name].fit_end.date()),
+                "fit": models[name].fit,
+                "learnt_to": str(models[name].learnt_to.date()),
             }
             for name in dict.fromkeys(name for name, _ in made)
         },
@@ -147,7 +183,10 @@ def record(
 
 
 def _quantiles(
-    name: str, ticker: str, start: Origin, model: Kept, settings: Settings
+    name: str,
+    ticker: str,
+    start: Origin,
+    model: Forecaster,
 ) -> pd.DataFrame:
     """One model's forecast of one ticker, as the ledger has it.
 
@@ -155,12 +194,12 @@ def _quantiles(
     Yahoo's prices are.
     """
     last = np.array([len(start.prices) - 1])
-    forecast = model.predict(ticker, start.prices, last).at(settings.reported)
+    forecast = model.predict(start.prices, last).at(STUDY.reported)
     levels = pd.Index(LEVELS, name="output_type_id")
     table = pd.DataFrame(
         [forecast.quantile(p)[0] for p in LEVELS],
         levels,
-        pd.Index(settings.reported, name="horizon"),
+        pd.Index(STUDY.reported, name="horizon"),
     )
     table = table.unstack().rename("value").reset_index()
     return table.assign(

@@ -1,7 +1,5 @@
 """The newest prices of some tickers: from Yahoo, or from the disk."""
 
-from collections.abc import Iterable
-
 import pandas as pd
 
 from forecasting.console import say
@@ -11,19 +9,15 @@ from forecasting.market.store import final
 
 
 def load_newest(
-    tickers: list[str],
-    peers: Iterable[str] = (),
-    now: pd.Timestamp | None = None,
+    tickers: list[str], now: pd.Timestamp | None = None
 ) -> dict[str, pd.DataFrame]:
-    """The newest prices of tickers and their peers: ``{ticker: prices}``.
+    """The newest prices of tickers: ``{ticker: prices}``.
 
     Those on the disk where there are no newer ones, and a line says how old
     these are. What has no usable prices is left out, and a line says why.
     ``now``: with a time zone; default: this moment.
     """
-    if not tickers:  # nothing to compare the peers with
-        return {}
-    wanted = list(dict.fromkeys([*tickers, *peers]))
+    wanted = list(dict.fromkeys(tickers))
     due = [ticker for ticker in wanted if is_behind(ticker, now)]
     folder = prices.directories()[0]
     if prices.frozen(folder):
@@ -45,9 +39,8 @@ def load_newest(
         except prices.PriceError as error:
             say(str(error))
             continue
-        if ticker in tickers:
-            old = calendars.age(ticker, histories[ticker], now)
-            print(f"{prices.show(path)}: to {old}")
+        old = calendars.age(ticker, histories[ticker], now)
+        print(f"{prices.show(path)}: to {old}")
     return histories
 
 

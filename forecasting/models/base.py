@@ -1,7 +1,6 @@
 """What every model is, and what it returns: a Student-t per horizon."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -167,26 +166,3 @@ class Forecaster:
             Each part ``(origins, horizons)``.
         """
         raise NotImplementedError
-
-    # A model that is to be kept (kept.py) says these, too.
-
-    def state(self) -> dict[str, np.ndarray]:
-        """All that ``predict`` needs of what ``fit`` found, by name."""
-        raise NotImplementedError
-
-    def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Become the fitted model whose state it is."""
-        raise NotImplementedError
-
-    def save(self, folder: Path) -> None:
-        """Leave the state in a folder, in NumPy's own format."""
-        np.savez(folder / "state.npz", allow_pickle=False, **self.state())
-
-    def load(self, folder: Path) -> None:
-        """Restore what ``save`` left in a folder.
-
-        Raises OSError, ValueError, LookupError or BadZipFile where it is not
-        such a folder. No code in it is run: pickles are refused.
-        """
-        with np.load(folder / "state.npz", allow_pickle=False) as state:
-            self.restore(dict(state))

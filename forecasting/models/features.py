@@ -8,6 +8,7 @@ SPANS = (1, 5, 22, 66, 250)  # a day, a week, a month, a quarter, a year
 QUARTER = 63  # sessions from one report of earnings to the next, about
 INPUTS = 2 * 6 + len(SPANS) + 3
 LITTLE = 0.03  # of the scale: a session without a range has a logarithm, too
+HALF_LIVES = (1, 2, 4, 8, 16, 32, 64, 128)  # sessions, of the averages
 TINY = 1e-12  # a price that never moved still has a variance
 
 
@@ -35,7 +36,7 @@ def session_variance(prices: pd.DataFrame) -> np.ndarray:
 
     The squared overnight gap plus ``garman_klass`` for the hours of trade.
     """
-    return _gap(prices) ** 2 + garman_klass(prices)
+    return overnight(prices) ** 2 + garman_klass(prices)
 
 
 def recent_volatility(prices: pd.DataFrame) -> np.ndarray:
@@ -74,10 +75,10 @@ def inputs(prices: pd.DataFrame) -> np.ndarray:
             move,
             # A range can be zero, so a little is added before the logarithm.
             np.log(np.sqrt(garman_klass(prices)) / before + LITTLE),
-            np.clip(_gap(prices) / before, -8, 8),
+            np.clip(overnight(prices) / before, -8, 8),
             np.abs(move),
             np.minimum(move, 0),
-            _volume(prices),
+            relative_volume(prices),
         ]
     )
     smooth = pd.DataFrame(session).ewm(halflife=4).mean().to_numpy()
@@ -88,6 +89,18 @@ def inputs(prices: pd.DataFrame) -> np.ndarray:
     wild = np.log(np.sqrt(variance) / before + LITTLE)
     clock = _clock(np.clip(wild - mean_of_last(wild, 60), -2, 3))
     return np.hstack([session, smooth, np.log(past).T / 2, clock])
+
+
+def averages(read: np.ndarray) -> np.ndarray:
+    """Inputs beside their exponential averages, ``(n, d)`` → ``(n, 9 d)``.
+
+    A linear memory: what a session was like, and those before it, at eight
+    speeds.
+    """
+    past = pd.DataFrame(read)
+    return np.hstack(
+        [past, *(past.ewm(halflife=h).mean() for h in HALF_LIVES)]
+    )
 
 
 def premium(prices: pd.DataFrame, annual: float) -> np.ndarray:
@@ -126,13 +139,13 @@ def _clock(wild: np.ndarray) -> np.ndarray:
     return np.transpose(columns)
 
 
-def _volume(prices: pd.DataFrame) -> np.ndarray:
+def relative_volume(prices: pd.DataFrame) -> np.ndarray:
     """Log volume over the mean of its last 60 sessions, ``(n,)``."""
     volume = np.log1p(prices["Volume"].to_numpy(float))
     return np.clip(volume - mean_of_last(volume, 60), -3, 3)
 
 
-def _gap(prices: pd.DataFrame) -> np.ndarray:
+def overnight(prices: pd.DataFrame) -> np.ndarray:
     """Log open over the close before, shape ``(n,)``; zero at first."""
     gap = np.log(prices["Open"].to_numpy(float))
     gap[1:] -= log_close(prices)[:-1]

@@ -9,23 +9,28 @@ from forecasting.models.baselines import (
     RandomWalk,
 )
 from forecasting.models.regressions import HAR, Linear
+from forecasting.models.vintage import (
+    LSTM,
+    Memoryless,
+    PoolAverages,
+    PoolLinear,
+)
 from forecasting.settings import STUDY, Settings
 
 BASELINES = {
     model.__name__: model
     for model in (RandomWalk, Drift, EWMA, Climatology, GARCH, HAR, Linear)
 }
-NETWORKS = ("TextbookLSTM", "LSTM", "BiLSTM")
+# Learnt from a thousand stocks: they come with the study.
+REGRESSIONS = {model.__name__: model for model in (PoolLinear, PoolAverages)}
+NETWORKS = {model.__name__: model for model in (Memoryless, LSTM)}
+MODELS = BASELINES | REGRESSIONS | NETWORKS
 
 
 def make_model(name: str, settings: Settings = STUDY) -> Forecaster:
-    """A model of ``BASELINES`` or ``NETWORKS``, not yet fitted."""
+    """A model of ``MODELS``, not yet fitted; a network's first seed."""
     if name in BASELINES:
         return BASELINES[name](settings)
-    # Not above: TensorFlow takes seconds to import, and is not always asked.
-    from forecasting.models.lstm import LSTMForecaster
-    from forecasting.models.textbook import TextbookLSTM
-
-    if name == "TextbookLSTM":
-        return TextbookLSTM("close", settings=settings)
-    return LSTMForecaster(name == "BiLSTM", settings=settings)
+    if name in NETWORKS:
+        return NETWORKS[name](seed=0)
+    return REGRESSIONS[name]()

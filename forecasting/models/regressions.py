@@ -27,6 +27,7 @@ from forecasting.settings import STUDY, Settings
 from forecasting.windows import make_targets
 
 STILL = 1e-3  # of the recent variance: a session without a move has a log
+SAMPLE = 65536  # moves that are enough to tell the shape of a large pool
 
 
 def log_variance_ahead(prices: pd.DataFrame, horizons: int) -> np.ndarray:
@@ -39,6 +40,12 @@ def log_variance_ahead(prices: pd.DataFrame, horizons: int) -> np.ndarray:
     ahead = make_targets(np.cumsum(session_variance(prices)), horizons)
     usual = recent_volatility(prices)[:, None] ** 2
     return np.log(ahead + STILL * usual * np.arange(1, horizons + 1))
+
+
+def level(prices: pd.DataFrame, horizons: int) -> np.ndarray:
+    """Log of the variance ahead, were it as lately, ``(n, horizons)``."""
+    ahead = np.arange(1, horizons + 1)
+    return np.log(recent_volatility(prices)[:, None] ** 2 * ahead)
 
 
 class VarianceForecaster(Forecaster):
@@ -67,10 +74,9 @@ class VarianceForecaster(Forecaster):
                     f"{ticker}: {len(prices)} rows are too few to learn from"
                 )
         self.learn(histories)
-        # Of a large pool, every nth row: a shape is known from fewer, and a
-        # network takes its time.
+        # Of a large pool, every nth row: a shape is known from fewer.
         count = sum(len(self._rows(prices)) for prices in histories.values())
-        nth = -(-count // self.settings.sample)
+        nth = -(-count // SAMPLE)
         moves = [
             self._moves(prices, nth) / self.spread(prices)
             for prices in histories.values()
@@ -89,18 +95,6 @@ class VarianceForecaster(Forecaster):
             volatility * spread * self.scale,
             np.tile(self.df, (len(origins), 1)),
         )
-
-    def state(self) -> dict[str, np.ndarray]:
-        """What ``learn`` found, scale and df per horizon, and to what date."""
-        last = np.str_(self.fit_end.date())
-        fitted = {"scale": self.scale, "df": self.df, "fit_end": last}
-        return fitted | self.learnt()
-
-    def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Become the fitted model whose state it is."""
-        self.scale, self.df = state["scale"], state["df"]
-        self.fit_end = pd.Timestamp(str(state["fit_end"]))
-        self.relearn(state)
 
     def spread(self, past: pd.DataFrame) -> np.ndarray:
         """Standard deviation of the moves of a stock's training rows, (H,).
@@ -132,14 +126,6 @@ class VarianceForecaster(Forecaster):
 
         The first half of ``fit``: enough for one who needs no distribution.
         """
-        raise NotImplementedError
-
-    def learnt(self) -> dict[str, np.ndarray]:
-        """What ``learn`` found, by name: that half of ``state``."""
-        raise NotImplementedError
-
-    def relearn(self, state: dict[str, np.ndarray]) -> None:
-        """Be as ``learn`` left the model that told its state."""
         raise NotImplementedError
 
     def log_variance(
@@ -176,21 +162,6 @@ class _Regression(VarianceForecaster):
         found = self.model.predict(self._read(prices)[rows])
         # scikit-learn has no second axis where there is one horizon.
         return found.reshape(len(rows), -1) + self._level(prices)[rows]
-
-    def learnt(self) -> dict[str, np.ndarray]:
-        """The equations: slopes ``(H, d)``, intercepts ``(H,)``."""
-        line = self._line()
-        return {"slopes": line.coef_, "intercepts": line.intercept_}
-
-    def relearn(self, state: dict[str, np.ndarray]) -> None:
-        """Be as ``learn`` left the model that told its state."""
-        self.model = self._model()
-        line = self._line()
-        line.coef_, line.intercept_ = state["slopes"], state["intercepts"]
-
-    def _line(self) -> LinearRegression | Ridge:
-        """Where scikit-learn has the equations."""
-        return self.model
 
     def _level(self, prices: pd.DataFrame) -> np.ndarray:
         """What the regression is relative to, broadcastable to (n, H)."""
@@ -241,35 +212,10 @@ class Linear(_Regression):
         return inputs(prices)
 
     def _level(self, prices: pd.DataFrame) -> np.ndarray:
-        ahead = np.arange(1, self.settings.horizons + 1)
-        return np.log(recent_volatility(prices)[:, None] ** 2 * ahead)
+        return level(prices, self.settings.horizons)
 
     def _model(self):
         # Nobody else holds what it reads, so it need not be copied.
         return make_pipeline(
             StandardScaler(copy=False), Ridge(self.PENALTY, copy_X=False)
         )
-
-    def _line(self) -> Ridge:
-        return self.model[-1]
-
-    def learnt(self) -> dict[str, np.ndarray]:
-        """The equations, and the scaler before them, two ``(d,)``."""
-        return super().learnt() | scaler_state(self.model[0])
-
-    def relearn(self, state: dict[str, np.ndarray]) -> None:
-        """Be as ``learn`` left the model that told its state."""
-        super().relearn(state)
-        restore_scaler(self.model[0], state)
-
-
-def scaler_state(scaler: StandardScaler) -> dict[str, np.ndarray]:
-    """Mean and standard deviation of each input, ``(d,)``."""
-    return {"mean": scaler.mean_, "deviation": scaler.scale_}
-
-
-def restore_scaler(
-    scaler: StandardScaler, state: dict[str, np.ndarray]
-) -> None:
-    """Become the fitted scaler whose state it is."""
-    scaler.mean_, scaler.scale_ = state["mean"], state["deviation"]

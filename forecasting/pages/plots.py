@@ -37,9 +37,10 @@ NAMES = {
     "GARCH": "GARCH",
     "HAR": "HAR on the sessions' ranges",
     "Linear": "linear, on what the LSTM reads",
-    "TextbookLSTM": "small LSTM on scaled prices",
+    "PoolLinear": "the same, from 1,211 stocks",
+    "PoolAverages": "the same, on averages of the past",
+    "Memoryless": "network without a memory",
     "LSTM": "LSTM",
-    "BiLSTM": "BiLSTM",
 }
 
 

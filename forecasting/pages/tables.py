@@ -9,8 +9,7 @@ import pandas as pd
 from forecasting.evaluation.significance import diebold_mariano, holm
 from forecasting.evaluation.verdict import POOLED
 from forecasting.models.base import Forecast
-from forecasting.settings import STUDY, Settings
-from forecasting.windows import Dates, before, learning_rows
+from forecasting.windows import Dates
 
 QUANTILES = {
     "q025": 0.025,
@@ -21,26 +20,6 @@ QUANTILES = {
     "q90": 0.9,
     "q975": 0.975,
 }
-
-
-def learnt_table(
-    pool: dict[str, pd.DataFrame], dates: Dates, settings: Settings = STUDY
-) -> pd.DataFrame:
-    """Which rows of each ticker a pooled network learns from, a row each.
-
-    ``windows``: how many windows train or validate; the dates are those of
-    the first and the last session at which one of them ends.
-    """
-    past = {t: before(p, dates, settings) for t, p in pool.items()}
-    rows: dict[str, dict] = {}
-    for ticker, mine in learning_rows(past, settings).items():
-        rows[ticker] = row = {}
-        for part in ("training", "validation"):
-            ends = getattr(mine, part)
-            days = pool[ticker].index[ends[[0, -1]]].strftime("%Y-%m-%d")
-            row[part, "windows"] = f"{len(ends):,}"
-            row[part, "from"], row[part, "to"] = days
-    return pd.DataFrame(rows).T.rename_axis("ticker")
 
 
 def verdict_table(summary: pd.DataFrame, ticker: str) -> pd.DataFrame:

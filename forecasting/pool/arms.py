@@ -1,18 +1,18 @@
 """The arms of the experiment: what reads what, and how each one learns."""
 
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import lightgbm
 import numpy as np
-import pandas as pd
 
 from forecasting.models.backend import keras
-from forecasting.models.lstm import OUTLIER
+from forecasting.models.features import HALF_LIVES, averages
 from forecasting.pool.data import HORIZONS, Rows
 from forecasting.settings import STUDY
 
-HALF_LIVES = (1, 2, 4, 8, 16, 32, 64, 128)  # sessions, of C's averages
+OUTLIER = 4.0  # standard deviations: a crash is not to be learnt by heart
 RAW = 6  # inputs of a session that are no averages: the first ones
 BACK = STUDY.lookback  # sessions before the first that a chunk forecasts
 AHEAD = 60  # sessions that a chunk forecasts
@@ -107,9 +107,7 @@ def columns(rows: Rows, arm: Arm, these: list[np.ndarray]) -> np.ndarray:
             found[start:end] = rows.x[part, :d]
             continue
         first = starts[np.searchsorted(starts, part[0], "right") - 1]
-        past = pd.DataFrame(rows.x[first : part[-1] + 1])
-        means = [past.ewm(halflife=h).mean() for h in HALF_LIVES]
-        found[start:end] = np.hstack([past, *means])[part - first]
+        found[start:end] = averages(rows.x[first : part[-1] + 1])[part - first]
     return found
 
 
@@ -238,8 +236,10 @@ def trees(
 
 
 @lru_cache
-def network(learns: str, features: int) -> keras.Model:
-    """Chunks ``(batch, back + ahead, features)`` → ``(batch, ahead, 3)``.
+def network(
+    learns: str, features: int, outputs: int = len(HORIZONS)
+) -> keras.Model:
+    """Chunks ``(n, back + ahead, features)`` → ``(n, ahead, outputs)``.
 
     The same cell in all: ``session`` starts it afresh in every session, so
     that it remembers nothing.
@@ -253,7 +253,7 @@ def network(learns: str, features: int) -> keras.Model:
     else:
         recurrent = keras.layers.LSTM(STUDY.units, return_sequences=True)
         hidden = recurrent(chunk)[:, back:]
-    model = keras.Model(chunk, keras.layers.Dense(len(HORIZONS))(hidden))
+    model = keras.Model(chunk, keras.layers.Dense(outputs)(hidden))
     adam = keras.optimizers.Adam()
     adam.build(model.trainable_variables)
     model.compile(adam, "mse", jit_compile=True)
@@ -317,23 +317,14 @@ def networks(
         return says[np.concatenate(part)]
 
     watched = covers[0][:: 4 if ahead == 1 else 1]
-    start = [np.zeros_like(v) for v in model.optimizer.variables]
     found = []
     for rate in rates:
-        keras.utils.set_random_seed(seed)
         rng = np.random.default_rng(seed)
-        model.set_weights(keras.models.clone_model(model).get_weights())
-        for variable, value in zip(
-            model.optimizer.variables, start, strict=True
-        ):
-            variable.assign(value)
+        draw_anew(model, seed)
         losses, weights = [loss(watched)], []
-        for update in range(updates):
-            fall = (1 + np.cos(np.pi * update / updates)) / 2
-            model.optimizer.learning_rate = rate * fall
-            last = rng.choice(ends, batch)
-            at = last[:, None] + np.arange(1 - ahead, 1)
-            model.train_on_batch(read(last), target[at])
+        drawn = (rng.choice(ends, batch) for _ in range(updates))
+        steps = descend(model, drawn, read, target, rate, updates)
+        for update in steps:
             if (update + 1) * EPOCHS % updates < EPOCHS:
                 losses.append(loss(watched))
                 weights.append(model.get_weights())
@@ -342,6 +333,37 @@ def networks(
         says = map(forecast, parts[1:], covers)
         found.append(Fit(rate, np.array(losses), kept + 1, *says))
     return found
+
+
+def draw_anew(model: keras.Model, seed: int) -> None:
+    """Give a network the weights of a seed, its optimiser no past."""
+    keras.utils.set_random_seed(seed)
+    model.set_weights(keras.models.clone_model(model).get_weights())
+    for variable in model.optimizer.variables:
+        variable.assign(np.zeros_like(variable))
+
+
+def descend(
+    model: keras.Model,
+    drawn: Iterable[np.ndarray],
+    read: Callable[[np.ndarray], np.ndarray],
+    target: np.ndarray,
+    rate: float,
+    updates: int,
+) -> Iterator[int]:
+    """Train on a batch after the other; each update's number, once it is done.
+
+    ``drawn``: ends of the chunks of each batch ``(batch,)``; ``read`` gives
+    their inputs; ``target (n, outputs)``. The rate falls to zero along half
+    a cosine.
+    """
+    ahead = model.output_shape[1]
+    for update, last in enumerate(drawn):
+        fall = (1 + np.cos(np.pi * update / updates)) / 2
+        model.optimizer.learning_rate = rate * fall
+        at = last[:, None] + np.arange(1 - ahead, 1)
+        model.train_on_batch(read(last), target[at])
+        yield update
 
 
 def _cover(part: list[np.ndarray], ahead: int) -> np.ndarray:

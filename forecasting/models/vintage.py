@@ -1,0 +1,288 @@
+"""Models learnt from a thousand stocks, which come with the study.
+
+A *vintage* is what was learnt up to one day: arrays in
+``vintages/2012-12-31.npz`` and a card beside them, which says from what, how,
+and what it is worth. ``python -m forecasting.pool.vintages`` makes them. None
+forecasts from a day before its training ended.
+"""
+
+import copy
+import json
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from forecasting.files import checksum
+from forecasting.market.prices import PriceError
+from forecasting.models.base import Forecast
+from forecasting.models.features import (
+    averages,
+    inputs,
+    log_close,
+    overnight,
+    premium,
+    relative_volume,
+    session_variance,
+)
+from forecasting.models.regressions import VarianceForecaster, level
+from forecasting.settings import STUDY
+from forecasting.windows import make_windows
+
+FOLDER = Path(__file__).parents[1] / "vintages"
+SHRINK = 250  # sessions of its own that weigh as much as the pool's width
+LATELY = 1000  # sessions that say what a stock is like
+
+
+class Vintage(NamedTuple):
+    """Arrays by name, and the card: ``end``, ``stocks``, ``sha256`` …"""
+
+    card: dict
+    arrays: dict[str, np.ndarray]
+
+    @property
+    def end(self) -> pd.Timestamp:
+        """The last day learnt from."""
+        return pd.Timestamp(self.card["end"])
+
+
+def ends(folder: Path = FOLDER) -> list[str]:
+    """Training ends of the vintages that are there, oldest first."""
+    return sorted(path.stem for path in folder.glob("*.npz"))
+
+
+@cache
+def load(end: str, folder: Path = FOLDER) -> Vintage:
+    """The vintage that ended on a day; PriceError if it is not as made."""
+    path = folder / f"{end}.npz"
+    try:
+        card = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        if card["sha256"] != checksum(path.read_bytes()):
+            raise ValueError("its card is of another file")
+        with np.load(path, allow_pickle=False) as file:
+            return Vintage(card, dict(file))
+    except (OSError, ValueError, KeyError) as error:
+        raise PriceError(
+            f"{path}: cannot be used ({error}); git checkout {path} brings "
+            "it back"
+        ) from error
+
+
+def newest(day: pd.Timestamp, folder: Path = FOLDER) -> Vintage:
+    """The last vintage that had ended by a day; PriceError for none."""
+    known = [end for end in ends(folder) if pd.Timestamp(end) <= day]
+    if not known:
+        raise PriceError(
+            f"no forecast from {day.date()}: what the models have learnt "
+            f"from ends on {min(ends(folder), default='no day')}, after it"
+        )
+    return load(known[-1], folder)
+
+
+class VintageForecaster(VarianceForecaster):
+    """A forecast of volatility by a vintage; ``fit`` trains nothing.
+
+    From the first day that is asked for, the newest vintage forecasts whose
+    training had ended by then. A stock's own width is learnt from its rows
+    up to the end of ``fit``, shrunk to the pool's where they are few.
+
+    Parameters
+    ----------
+    seed
+        The network to use, of the vintage's several; None: all of them, as
+        an ensemble.
+    end
+        The vintage to use, by the day on which its training ended.
+    """
+
+    arm: str  # its name among the arrays
+
+    def __init__(self, seed: int | None = None, end: str | None = None):
+        super().__init__(STUDY)
+        self.seed = seed
+        self.vintage = load(end) if end else None
+
+    def fit(self, histories: dict[str, pd.DataFrame]) -> "VintageForecaster":
+        """Note where the rows end that a stock's own width may be of."""
+        self.fit_end = max(prices.index[-1] for prices in histories.values())
+        return self
+
+    def predict(self, prices: pd.DataFrame, origins: np.ndarray) -> Forecast:
+        """Forecast from the given rows of ``prices``.
+
+        Raises PriceError for a day before the end of the training, and for
+        one with too few sessions before it.
+        """
+        first = prices.index[np.min(origins)]
+        if np.min(origins) < STUDY.first:
+            raise PriceError(
+                f"no forecast from {first.date()}: {STUDY.first} sessions "
+                f"must come before it, but there are {np.min(origins)}"
+            )
+        mine = copy.copy(self)
+        mine.vintage = self.vintage or newest(first)
+        if first < mine.vintage.end:
+            raise PriceError(
+                f"no forecast from {first.date()}: the {type(self).__name__} "
+                f"has learnt from rows up to {mine.vintage.end.date()}"
+            )
+        mine.scale, mine.df = mine._arrays("scale", "df")
+        return super(VintageForecaster, mine).predict(prices, origins)
+
+    def spread(self, past: pd.DataFrame) -> np.ndarray:
+        """Standard deviation of a stock's moves, ``(H,)``, as ``fit`` has it.
+
+        In units of the regression's volatility, whichever model asks.
+        """
+        regression = PoolLinear()
+        regression.vintage = self.vintage
+        (width,) = regression._arrays("width")
+        moves = np.empty((0, len(width)))
+        if len(past) > STUDY.first + STUDY.horizons:
+            moves = regression._moves(past)
+        total = (moves**2).sum(axis=0) + SHRINK * width**2
+        return np.sqrt(total / (len(moves) + SHRINK))
+
+    def _arrays(self, *names: str) -> list[np.ndarray]:
+        assert self.vintage is not None
+        return [self.vintage.arrays[f"{self.arm}.{name}"] for name in names]
+
+
+class PoolLinear(VintageForecaster):
+    """``Linear``, learnt from the pool."""
+
+    arm = "PoolLinear"
+
+    def log_variance(
+        self, prices: pd.DataFrame, rows: np.ndarray
+    ) -> np.ndarray:
+        """Forecast of ``log_variance_ahead`` from some rows, (rows, H)."""
+        slopes, constant = self._arrays("slopes", "constant")
+        line = self._read(prices)[rows] @ slopes + constant
+        return line + level(prices, STUDY.horizons)[rows]
+
+    def _read(self, prices: pd.DataFrame) -> np.ndarray:
+        return inputs(prices)
+
+
+class PoolAverages(PoolLinear):
+    """A memory without a network: a regression on averages of the past.
+
+    Reads ``features.averages``: the inputs of a session, and what they were
+    before, at eight speeds.
+    """
+
+    arm = "PoolAverages"
+
+    def _read(self, prices: pd.DataFrame) -> np.ndarray:
+        return averages(inputs(prices))
+
+
+class LSTM(VintageForecaster):
+    """LSTMs that correct ``PoolLinear``: they read the last 60 sessions.
+
+    Of each session they read what the regression reads of the last one.
+    """
+
+    arm = "LSTM"
+    lookback = STUDY.lookback
+
+    def log_variance(
+        self, prices: pd.DataFrame, rows: np.ndarray
+    ) -> np.ndarray:
+        """Forecast of ``log_variance_ahead`` from some rows, (rows, H)."""
+        regression = PoolLinear()
+        regression.vintage = self.vintage
+        mean, deviation, unit = self._arrays("mean", "deviation", "unit")
+        read = (inputs(prices) - mean) / deviation
+        windows = make_windows(read, self.lookback)[rows - self.lookback + 1]
+        layers = self._arrays("kernel", "recurrent", "bias", "dense", "shift")
+        seeds = range(len(layers[0])) if self.seed is None else [self.seed]
+        if max(seeds) >= len(layers[0]):
+            raise PriceError(
+                f"seed {self.seed}: a vintage has {len(layers[0])} networks"
+            )
+        said = [run(windows, *(layer[k] for layer in layers)) for k in seeds]
+        line = regression.log_variance(prices, rows)
+        return line + np.mean(said, axis=0) * unit
+
+
+class Memoryless(LSTM):
+    """The same network without a memory: it reads one session."""
+
+    arm = "Memoryless"
+    lookback = 1
+
+
+def run(
+    windows: np.ndarray,
+    kernel: np.ndarray,
+    recurrent: np.ndarray,
+    bias: np.ndarray,
+    dense: np.ndarray,
+    shift: np.ndarray,
+) -> np.ndarray:
+    """What an LSTM and a dense layer say of windows, ``(n, outputs)``.
+
+    In NumPy and double precision: the same forecast on every machine, and
+    no library to load.
+
+    Parameters
+    ----------
+    windows
+        ``(n, steps, inputs)``.
+    kernel, recurrent, bias
+        Of the cell, as Keras has them: ``(inputs, 4 units)``,
+        ``(units, 4 units)``, ``(4 units,)``, gates in the order input,
+        forget, candidate, output.
+    dense, shift
+        Of the layer after it, ``(units, outputs)`` and ``(outputs,)``.
+    """
+    h = c = np.zeros((len(windows), len(recurrent)))
+    for x in windows.swapaxes(0, 1):
+        i, f, g, o = np.split(x @ kernel + h @ recurrent + bias, 4, axis=1)
+        c = logistic(f) * c + logistic(i) * np.tanh(g)
+        h = logistic(o) * np.tanh(c)
+    return h @ dense + shift
+
+
+def logistic(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(−x)), which overflows nowhere."""
+    return (1 + np.tanh(x / 2)) / 2
+
+
+def nature(prices: pd.DataFrame) -> dict[str, float]:
+    """What a stock has been like lately, in three numbers.
+
+    ``volatility``: of a session, in per cent; ``gaps``: the overnight gaps'
+    share of the variance, in per cent; ``volume``: by what factor it varies
+    around its mean of 60 sessions.
+    """
+    past = prices.iloc[-LATELY:]
+    gaps = (overnight(past) ** 2).sum() / session_variance(past).sum()
+    return {
+        "volatility": float(100 * np.diff(log_close(past)).std()),
+        "gaps": float(100 * gaps),
+        "volume": float(np.exp(relative_volume(past).std())),
+    }
+
+
+def unlike(ticker: str, prices: pd.DataFrame, card: dict) -> str:
+    """In one line, what sets a stock apart from all that was learnt from.
+
+    Empty where nothing does. ``card``: of the vintage; its ``like`` has the
+    1st and 99th percentile of its stocks.
+    """
+    lead = f"{ticker} is unlike the stocks learnt from:"
+    if not premium(prices, 1.0)[-1]:
+        return f"{lead} it is no share, but a coin, a currency or a rate"
+    units = {"volatility": "% a session", "gaps": "%", "volume": "times"}
+    found = [
+        f"{name} {value:.2g} {units[name]} (theirs: {low:.2g} to {high:.2g})"
+        for name, value in nature(prices).items()
+        for low, high in [card["like"][name]]
+        if not low <= value <= high
+    ]
+    return f"{lead} {', '.join(found)}" if found else ""

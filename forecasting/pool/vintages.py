@@ -1,0 +1,308 @@
+"""Learn what is shipped: ``python -m forecasting.pool.vintages --data DIR``.
+
+For each day on which a training ends it writes two files in
+forecasting/vintages: the arrays, and the card that says where they are from.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from forecasting.evaluation.losses import qlike
+from forecasting.files import checksum, write_file
+from forecasting.market.prices import PriceError, load_directory
+from forecasting.models.baselines import fit_student_t
+from forecasting.models.features import (
+    averages,
+    inputs,
+    log_close,
+    recent_volatility,
+    session_variance,
+)
+from forecasting.models.regressions import level, log_variance_ahead
+from forecasting.models.vintage import (
+    FOLDER,
+    LSTM,
+    Memoryless,
+    PoolAverages,
+    PoolLinear,
+    Vintage,
+    VintageForecaster,
+    nature,
+)
+from forecasting.pool.arms import CHUNK, OUTLIER, descend, draw_anew, network
+from forecasting.pool.data import BEGIN, HORIZONS
+from forecasting.settings import STUDY
+from forecasting.windows import make_targets
+
+ENDS = ("2008-12-31", "2012-12-31", "2017-10-31")
+MODELS = (PoolLinear, PoolAverages, Memoryless, LSTM)
+SEEDS = 5
+UPDATES, RATE = 400, 3e-3
+PENALTY = 100.0  # of the ridge regressions, against a million rows
+SAMPLE = 32768  # forecasts that are enough to tell the shape of the errors
+WEEKLY = 5  # sessions from one scored forecast to the next
+SOURCE = "Huge Stock Market Dataset (Boris Marjanovic), CC0"
+
+
+class Rows(NamedTuple):
+    """Sessions of all stocks, one below the other, float32.
+
+    ``x (n, inputs)``; ``y (n, H)`` log variance ahead, relative to what it
+    would be as lately; ``known``: rows of each stock to learn from.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    known: list[np.ndarray]
+
+
+def rows_of(histories: Iterable[pd.DataFrame]) -> Rows:
+    """Rows of histories that end where the training ends."""
+    x, y, known, count = [], [], [], 0
+    for prices in histories:
+        late = prices.index >= BEGIN
+        ahead = log_variance_ahead(prices, STUDY.horizons)
+        x.append(inputs(prices)[late].astype(np.float32))
+        usual = level(prices, STUDY.horizons)
+        y.append((ahead - usual)[late].astype(np.float32))
+        last = late.sum() - STUDY.horizons
+        known.append(count + np.arange(STUDY.first, max(last, STUDY.first)))
+        count += late.sum()
+    return Rows(np.concatenate(x), np.concatenate(y), known)
+
+
+def ridge(
+    blocks: Iterable[tuple[np.ndarray, np.ndarray]],
+) -> dict[str, np.ndarray]:
+    """Ridge regression on standardised columns: slopes, constant.
+
+    ``blocks``: columns ``(n, d)`` and targets ``(n, H)``, piece by piece, of
+    which only the sums are kept.
+    """
+    sums: list = [0.0] * 5
+    for x, y in blocks:
+        x, y = x.astype(float), y.astype(float)
+        new = len(x), x.sum(axis=0), y.sum(axis=0), x.T @ x, x.T @ y
+        sums = [old + part for old, part in zip(sums, new, strict=True)]
+    n, mean, target, gram, moment = sums[0], *(s / sums[0] for s in sums[1:])
+    gram, moment = gram - np.outer(mean, mean), moment - np.outer(mean, target)
+    deviation = np.sqrt(np.diag(gram))
+    gram /= np.outer(deviation, deviation)
+    gram += PENALTY / n * np.eye(len(gram))
+    slopes = np.linalg.solve(gram, moment / deviation[:, None])
+    slopes /= deviation[:, None]
+    return {"slopes": slopes, "constant": target - mean @ slopes}
+
+
+def train(
+    rows: Rows, line: dict[str, np.ndarray], learns: str
+) -> dict[str, np.ndarray]:
+    """Networks, one a seed, that learn what a regression leaves.
+
+    ``learns``: ``lstm`` or ``session``, as the experiment's arms.
+    """
+    back, ahead, batch = CHUNK[learns]
+    all_known = np.concatenate(rows.known)
+    mean = rows.x[all_known].mean(axis=0, dtype=float)
+    deviation = rows.x[all_known].std(axis=0, dtype=float) + 1e-12
+    x = ((rows.x - mean) / deviation).astype(np.float32)
+    slopes, constant = (line[n].astype(np.float32) for n in line)
+    target = rows.y - (rows.x @ slopes + constant)
+    # In its own units, or the noisiest horizon would rule the loss.
+    unit = target[all_known].std(axis=0, dtype=float)
+    target = np.clip(target / unit, -OUTLIER, OUTLIER).astype(np.float32)
+    ends = np.concatenate([part[ahead - 1 :] for part in rows.known])
+    model = network(learns, x.shape[1], target.shape[1])
+
+    def read(last: np.ndarray) -> np.ndarray:
+        return x[last[:, None] + np.arange(1 - back - ahead, 1)]
+
+    weights = []
+    for seed in range(SEEDS):
+        draw_anew(model, seed)
+        rng = np.random.default_rng(seed)
+        drawn = (rng.choice(ends, batch) for _ in range(UPDATES))
+        steps = descend(model, drawn, read, target, RATE, UPDATES)
+        for _ in tqdm(steps, f"{learns} {seed}", UPDATES, disable=None):
+            pass
+        weights.append(model.get_weights())
+    names = "kernel", "recurrent", "bias", "dense", "shift"
+    stacked = map(np.stack, zip(*weights, strict=True))
+    found = dict(zip(names, stacked, strict=True))
+    return found | {"mean": mean, "deviation": deviation, "unit": unit}
+
+
+def learn(histories: dict[str, pd.DataFrame]) -> dict[str, np.ndarray]:
+    """Everything a vintage holds, from histories up to its end."""
+    rows = rows_of(histories.values())
+    spans = [(rows.x[part[0] - STUDY.first : part[-1] + 1], part)
+             for part in rows.known if len(part)]  # fmt: skip
+    line = ridge((rows.x[part], rows.y[part]) for _, part in spans)
+    remembered = ridge(
+        (averages(x)[STUDY.first :], rows.y[part]) for x, part in spans
+    )
+    found = {
+        "PoolLinear": line,
+        "PoolAverages": remembered,
+        "Memoryless": train(rows, line, "session"),
+        "LSTM": train(rows, line, "lstm"),
+    }
+    arrays = {
+        f"{arm}.{name}": array.astype(np.float32)
+        for arm, parts in found.items()
+        for name, array in parts.items()
+    }
+    return arrays | calibrate(arrays, list(histories.values()))
+
+
+def calibrate(
+    arrays: dict[str, np.ndarray], histories: list[pd.DataFrame]
+) -> dict[str, np.ndarray]:
+    """How closes move beside the forecasts: width, scale and df, ``(H,)``."""
+    nth = -(-sum(map(len, histories)) // SAMPLE)
+    late = [p.loc[p.index >= BEGIN] for p in histories]
+    found: dict[str, np.ndarray] = {}
+    vintage = Vintage({}, arrays | found)
+
+    def moves(kind: type[VintageForecaster]) -> list[np.ndarray]:
+        model = kind()
+        model.vintage = vintage
+        return [
+            model._moves(prices, nth)
+            for prices in tqdm(late, f"{kind.__name__} moves", disable=None)
+        ]
+
+    plain = moves(PoolLinear)
+    width = np.sqrt(np.mean(np.vstack(plain) ** 2, axis=0))
+    found["PoolLinear.width"] = width
+    vintage = Vintage({}, arrays | found)
+    model = PoolLinear()
+    model.vintage = vintage
+    spreads = [model.spread(prices) for prices in late]
+    for kind in MODELS:
+        mine = plain if kind is PoolLinear else moves(kind)
+        pairs = zip(mine, spreads, strict=True)
+        units = np.vstack([move / spread for move, spread in pairs])
+        fits = [fit_student_t(column) for column in units.T]
+        scale, df = np.transpose(fits)
+        found |= {f"{kind.arm}.scale": scale, f"{kind.arm}.df": df}
+    return found
+
+
+def score(
+    vintage: Vintage, histories: dict[str, pd.DataFrame]
+) -> dict[str, dict[str, list[float]]]:
+    """Gains over PoolLinear on other stocks and later days, in per cent.
+
+    ``{"crps": {model: [1, 5, 20 sessions ahead]}, "qlike": …}``: CRPS over
+    the recent volatility; QLIKE of the distribution's variance.
+    """
+    cost: dict = {kind.arm: [] for kind in MODELS}
+    columns = HORIZONS - 1
+    for prices in tqdm(histories.values(), "scores", disable=None):
+        past = prices.loc[: vintage.end]
+        origins = np.arange(len(past), len(prices) - STUDY.horizons, WEEKLY)
+        if len(past) < STUDY.min_train or not len(origins):
+            continue
+        came = make_targets(log_close(prices), STUDY.horizons)[origins]
+        total = session_variance(prices).cumsum()
+        variance = make_targets(total, STUDY.horizons)[origins]
+        recent = recent_volatility(prices)[origins, None]
+        for kind in MODELS:
+            model = kind()
+            model.vintage = vintage
+            said = model.fit({"": past}).predict(prices, origins)
+            crps = said.crps(came) / recent
+            q = qlike(said.variance(), variance)
+            cost[kind.arm].append(np.array([crps, q])[:, :, columns])
+    if not cost["LSTM"]:
+        return {}
+    mean = {a: np.concatenate(c, axis=1).mean(axis=1) for a, c in cost.items()}
+    return {
+        name: {
+            arm: [round(float(g), 2) for g in 100 * (1 - m[k] / base[k])]
+            for arm, m in mean.items()
+        }
+        for base in [mean["PoolLinear"]]
+        for k, name in enumerate(["crps", "qlike"])
+    }
+
+
+def make(
+    end: str,
+    histories: dict[str, pd.DataFrame],
+    dev: dict[str, pd.DataFrame],
+    folder: Path,
+) -> None:
+    """Learn up to a day and leave the vintage and its card in a folder."""
+    past = {t: p.loc[:end] for t, p in histories.items()}
+    past = {t: p for t, p in past.items() if len(p) >= STUDY.min_train}
+    arrays = learn(past)
+    natures = pd.DataFrame([nature(prices) for prices in past.values()])
+    first = min(p.index[0] for p in past.values())
+    card = {
+        "end": end,
+        "stocks": len(past),
+        "rows": int(sum((p.index >= BEGIN).sum() for p in past.values())),
+        "from": max(str(first.date()), BEGIN),
+        "data": SOURCE,
+        "list": "results/pool/stocks.csv",
+        "caveat": "every stock survived to 2017-10",
+        "command": f"python -m forecasting.pool.vintages --ends {end}",
+        "settings": {"seeds": SEEDS, "updates": UPDATES, "rate": RATE},
+        "like": {
+            name: [round(float(q), 3) for q in column.quantile([0.01, 0.99])]
+            for name, column in natures.items()
+        },
+        "scores": score(Vintage({"end": end}, arrays), dev),
+        "scored": f"{len(dev)} other stocks, every {WEEKLY}th session after "
+        "the end; per cent over PoolLinear, 1, 5 and 20 sessions ahead",
+        "licence": "MIT",
+    }
+    buffer = BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    card["sha256"] = checksum(buffer.getvalue())
+    folder.mkdir(parents=True, exist_ok=True)
+    write_file(buffer.getvalue(), folder / f"{end}.npz")
+    text = json.dumps(card, indent=1) + "\n"
+    write_file(text.encode(), folder / f"{end}.json")
+    print(f"{folder / end}: {len(buffer.getvalue()) / 1e3:.0f} kB")
+    print(json.dumps(card["scores"]))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Learn the vintages of a command line; exit status."""
+    options = argparse.ArgumentParser(
+        "python -m forecasting.pool.vintages",
+        description="Learn the models that are shipped with the study.",
+    )
+    add = options.add_argument
+    add("--data", type=Path, required=True, metavar="DIR",
+        help="CSVs of the stocks to learn from")  # fmt: skip
+    add("--dev", type=Path, required=True, metavar="DIR",
+        help="CSVs of other stocks, to score")  # fmt: skip
+    add("--ends", nargs="+", default=ENDS, metavar="DAY",
+        help="where trainings end")  # fmt: skip
+    add("--out", type=Path, default=FOLDER, metavar="DIR")
+    args = options.parse_args(arguments)
+    try:
+        histories, dev = map(load_directory, (args.data, args.dev))
+        for end in args.ends:
+            make(end, histories, dev, args.out)
+    except (PriceError, OSError) as error:
+        print(f"{options.prog}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
