@@ -11,7 +11,12 @@ from forecasting.console import say
 from forecasting.evaluation.verdict import POOLED, Verdict
 from forecasting.evaluation.walk_forward import walk_forward
 from forecasting.market.prices import DATA, PriceError, load_directory
-from forecasting.models.registry import MODELS, make_model
+from forecasting.models.registry import (
+    BASELINES,
+    NETWORKS,
+    REGRESSIONS,
+    make_model,
+)
 from forecasting.pages import plots
 
 EXAMPLES = """examples:
@@ -34,8 +39,9 @@ def parser() -> argparse.ArgumentParser:
     add = options.add_argument
     add("--data", type=Path, default=DATA / "snapshot", metavar="DIR")
     add("--tickers", nargs="+", metavar="T", help="default: every CSV")
-    add("--models", nargs="+", choices=MODELS, default=[*MODELS], metavar="M",
-        help=f"default: {' '.join(MODELS)}")  # fmt: skip
+    names = [*BASELINES, *REGRESSIONS, *NETWORKS]
+    add("--models", nargs="+", choices=names, default=names, metavar="M",
+        help=f"default: {' '.join(names)}")  # fmt: skip
     add("--folds", type=positive, default=4, metavar="N",
         help="test years, the last of the data (default 4)")  # fmt: skip
     add("--seeds", type=positive, default=5, metavar="N",

@@ -65,5 +65,6 @@ def _history(rows, seed, alpha=0.0, beta=0.0, phi=0.0, factor=None):
             "Close": prices[:, -1],
             "Volume": rng.integers(1e6, 2e6, rows).astype(float),
         },
-        index=pd.bdate_range("2000-01-03", periods=rows, name="Date"),
+        # after the training of the oldest vintage
+        index=pd.bdate_range("2010-01-04", periods=rows, name="Date"),
     )

@@ -9,11 +9,9 @@ import simulate
 
 from forecasting.evaluation.verdict import POOLED
 from forecasting.evaluation.walk_forward import walk_forward
-from forecasting.models.lstm import LSTMForecaster
 from forecasting.models.registry import BASELINES
 from forecasting.models.regressions import HAR, Linear
-from forecasting.models.textbook import TextbookLSTM
-from forecasting.settings import Settings
+from forecasting.models.vintage import LSTM, PoolLinear
 
 
 def pooled(simulated, models):
@@ -25,12 +23,12 @@ def pooled(simulated, models):
 
 @pytest.fixture(scope="module")
 def constant():
-    return pooled(simulate.random_walk, {"LSTM": LSTMForecaster()})
+    return pooled(simulate.random_walk, {"LSTM": LSTM()})
 
 
 @pytest.fixture(scope="module")
 def clustered():
-    return pooled(simulate.garch_walk, {"LSTM": LSTMForecaster()})
+    return pooled(simulate.garch_walk, {"LSTM": LSTM()})
 
 
 def test_no_network_beats_a_random_walk_of_constant_volatility(constant):
@@ -66,31 +64,17 @@ def test_the_networks_point_does_not_win_where_only_volatility_clusters(
     assert not (won & (lstm["p_point_holm"] < 0.05)).any()
 
 
-def test_the_point_of_a_network_on_returns_wins_where_returns_repeat():
-    """AR(1) with φ = 0.3: the best possible Theil's U is √(1 − φ²) ≈ 0.95."""
-    tomorrow = Settings(horizons=1)
-    model = TextbookLSTM("return", settings=tomorrow)
-    histories = {f"S{seed}": simulate.ar1_walk(3000, seed) for seed in (0, 1)}
-    summary = walk_forward(
-        {"LSTM": model}, histories, folds=1, seeds=[0], settings=tomorrow
-    ).summary
-    row = summary[summary["ticker"] == POOLED].set_index("model").loc["LSTM"]
-    assert 0.92 < row["theil_u"] < 0.985
-    assert row["dm_point"] < 0
-    assert row["p_point_holm"] < 0.05
-
-
 def test_a_memory_of_quarters_wins_where_volatility_jumps_every_quarter():
-    """HAR forgets after 66 sessions; Linear and the network do not."""
-    models = {"HAR": HAR(), "Linear": Linear(), "LSTM": LSTMForecaster()}
+    """HAR forgets after 66 sessions; Linear reads the earnings clock."""
+    models = {"HAR": HAR(), "Linear": Linear()}
     tomorrow = pooled(simulate.quarterly_walk, models).xs(1, level="horizon")
-    for name in ("Linear", "LSTM"):
-        # Four days in 252 jump: QLIKE sees them, CRPS hardly does.
-        assert tomorrow["qlike"][name] < 0.95 * tomorrow["qlike"]["HAR"]
+    # Four days in 252 jump: QLIKE sees them, CRPS hardly does.
+    assert tomorrow["qlike"]["Linear"] < 0.95 * tomorrow["qlike"]["HAR"]
 
 
 def test_no_network_beats_linear_where_the_world_is_linear():
-    models = {"Linear": Linear(), "LSTM": LSTMForecaster()}
+    """Nor does a vintage of real stocks beat one that learnt this world."""
+    models = {"Linear": Linear(), "PoolLinear": PoolLinear(), "LSTM": LSTM()}
     lstm = pooled(simulate.log_linear_walk, models).loc["LSTM"].loc[[1, 5]]
     assert (lstm["against"] == "Linear").all()
     for kind in ("crps", "qlike"):

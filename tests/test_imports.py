@@ -79,12 +79,12 @@ def test_a_command_imports_no_other_command():
 
 def test_every_kind_of_import_is_seen():
     for source in [
-        "import forecasting.models.lstm",
-        "from forecasting.models.lstm import LSTMForecaster",
-        "from forecasting.models import lstm as model",
-        "def f():\n    from forecasting.models import lstm",
+        "import forecasting.models.vintage",
+        "from forecasting.models.vintage import LSTM",
+        "from forecasting.models import vintage as model",
+        "def f():\n    from forecasting.models import vintage",
     ]:
-        assert imported(source) == {"models.lstm"}
+        assert imported(source) == {"models.vintage"}
     assert imported("import scraper, numpy") == {"scraper"}
 
 
@@ -118,7 +118,7 @@ client = Client(StandIn(int(port)))
 if failed := download(["IBM"], Path(folder), client=client):
     sys.exit(failed)
 """
-MODULES = ["models.lstm", "models.textbook", "evaluation.walk_forward"]
+MODULES = ["models.vintage", "models.registry", "evaluation.walk_forward"]
 
 
 @pytest.mark.parametrize("module", [*MODULES, "pages.tables", "market.prices"])

@@ -565,7 +565,7 @@ def test_a_bar_that_was_saved_in_progress_is_no_origin(
         yahoo.charts.clear()  # it has no newer one
         monkeypatch.setattr(client, "new_session", yahoo.session)
         arguments = ["record", "AAPL", "--ledger", str(ledger)]
-        assert main(arguments, tmp_path, lambda: now) == NOT_NOW
+        assert main(arguments, lambda: now) == NOT_NOW
     line = "AAPL: its last session was saved before its close\n"
     out, err = capsys.readouterr()
     assert out.endswith("AAPL.csv: to 2013-03-01, the latest session\n")

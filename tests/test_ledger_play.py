@@ -16,12 +16,10 @@ from forecasting.ledger.__main__ import NOT_NOW, main
 from forecasting.market import prices
 from forecasting.market import yahoo as client
 from forecasting.market.calendars import close_of
-from forecasting.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 TICKERS = ["AAPL", "IBM"]
 START = 700  # row of the first evening
-QUICK = Settings(units=2, epochs=1)
 
 
 class Market:
@@ -46,7 +44,7 @@ class Market:
         """A command, by a clock that shows some times, the last for ever."""
         times, arguments = [*times], [what, "--ledger", str(self.ledger)]
         clock = lambda: times.pop(0) if len(times) > 1 else times[0]  # noqa: E731
-        return main(arguments, self.root, clock, QUICK)
+        return main(arguments, clock)
 
     def evening(self, n):
         """Ninety minutes after a close."""
@@ -77,7 +75,7 @@ def test_what_goes_wrong_costs_no_more_than_itself(market, capsys):
         code = market.run("record", *times)
         return code, capsys.readouterr().err.splitlines()
 
-    # The next session ends while the networks learn.
+    # The next session ends while the forecasts are made.
     code, lines = record(*[market.evening(n) for n in (0, 0, 1)])
     assert code == NOT_NOW and visible(market.ledger).keys() == {"tickers.txt"}
     assert "nothing is recorded" in lines[-1]
@@ -91,7 +89,7 @@ def test_what_goes_wrong_costs_no_more_than_itself(market, capsys):
     recorded = days.read(market.ledger)
     by = recorded.groupby("model_id")["ticker"].unique().map(set)
     assert by.pop("GARCH") == {"AAPL"}
-    assert len(by) == 5 and all(both == {"AAPL", "PEG"} for both in by)
+    assert len(by) == 6 and all(both == {"AAPL", "PEG"} for both in by)
     (folder,) = days.days(market.ledger)
     receipt = json.loads((folder / "record.json").read_text())
     assert receipt["recorded"] == now.isoformat()
@@ -159,7 +157,7 @@ def test_sixty_sessions(market, capsys):
         d for n, d in zip(codes, held, strict=True) if n not in (LATE, DOWN)
     ]
     (note,) = re.findall(".*have changed.*", capsys.readouterr().err)
-    assert note.startswith("AAPL: 30 scores from 2011-11-18 on have changed")
+    assert note.startswith("AAPL: 35 scores from 2011-11-18 on have changed")
 
     # A month later all of it has matured but what IBM did not live to see.
     market.show(START + 85)

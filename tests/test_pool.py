@@ -20,12 +20,18 @@ POOL, DEV = ("P1", "P2", "P3", "P4"), ("Q1", "Q2")
 SESSIONS = 4600  # 2000-01-03 to 2017-08
 
 
+def garch_walk(rows, seed):
+    """The simulated history, in the years that the experiment learns from."""
+    days = pd.bdate_range("2000-01-03", periods=rows, name="Date")
+    return simulate.garch_walk(rows, seed).set_axis(days)
+
+
 def save(folders, changed_from=None):
     """Simulated stocks in both folders; the scored ones changed from a row."""
     for role, names in (("pool", POOL), ("dev", DEV)):
         folders[role].mkdir()
         for name in names:
-            prices = simulate.garch_walk(SESSIONS, sum(name.encode()))
+            prices = garch_walk(SESSIONS, sum(name.encode()))
             if changed_from and role == "dev":
                 later = np.linspace(1.1, 4, SESSIONS - changed_from)
                 prices.iloc[changed_from:, :4] *= later[:, None]
@@ -191,7 +197,7 @@ RULES = {
 
 @pytest.mark.parametrize(("fault", "change"), RULES.items())
 def test_a_file_of_the_public_data_set_is_converted(fault, change, tmp_path):
-    prices = change(simulate.garch_walk(SESSIONS + 100, 3))
+    prices = change(garch_walk(SESSIONS + 100, 3))
     source, target = tmp_path / "t.us.txt", tmp_path / "T.csv"
     prices.assign(OpenInt=0).to_csv(source)
     assert data.convert(source, target) == fault

@@ -7,11 +7,11 @@ import simulate
 import statsmodels.api as sm
 
 from forecasting.market.prices import PriceError
-from forecasting.models import features
+from forecasting.models import features, regressions
 from forecasting.models.baselines import fit_student_t
 from forecasting.models.features import inputs, log_close, session_variance
 from forecasting.models.regressions import HAR, Linear, log_variance_ahead
-from forecasting.settings import STUDY, Settings
+from forecasting.settings import STUDY
 
 H = STUDY.horizons
 HISTORIES = {
@@ -119,10 +119,11 @@ def test_each_stock_has_its_own_width_and_all_share_the_tails():
 
 
 @pytest.mark.parametrize("model", [HAR, Linear])
-def test_of_a_large_pool_every_nth_row_tells_the_shape(model):
+def test_of_a_large_pool_every_nth_row_tells_the_shape(model, monkeypatch):
     """The equations and each stock's width are learnt from all rows."""
     all_rows = model().fit(HISTORIES)
-    few = model(Settings(most=1, batch=400)).fit(HISTORIES)
+    monkeypatch.setattr(regressions, "SAMPLE", 400)
+    few = model().fit(HISTORIES)
     prices = HISTORIES["A"]
     np.testing.assert_array_equal(
         few.log_variance(prices, ORIGINS),

@@ -14,7 +14,7 @@ from forecasting.ledger import days
 from forecasting.ledger.days import COLUMNS, LEVELS
 from forecasting.market.calendars import close_of, sessions_ahead
 from forecasting.market.prices import to_csv
-from forecasting.models.base import Forecaster
+from forecasting.models.base import Forecast, Forecaster
 from forecasting.models.registry import BASELINES, make_model
 from forecasting.models.vintage import newest
 from forecasting.settings import STUDY
@@ -33,15 +33,24 @@ class Origin(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """A model as it forecasts today: by ticker, and what it learnt from.
+    """A model as it forecasts today: a fit of each ticker, or why none.
 
-    ``fit``: checksum of the vintage; empty where it was fitted to the prices
-    of the day, which have theirs.
+    ``fit_end``: the last day learnt from; ``checksum``: of the vintage, empty
+    where the model was fitted to the prices of the day, which have theirs.
     """
 
-    by: dict[str, Forecaster]
-    learnt_to: pd.Timestamp
-    fit: str = ""
+    fits: dict[str, Forecaster | Exception]
+    fit_end: pd.Timestamp
+    checksum: str = ""
+
+    def predict(
+        self, ticker: str, prices: pd.DataFrame, origins: np.ndarray
+    ) -> Forecast:
+        """Forecast a ticker from some rows of its prices."""
+        fit = self.fits[ticker]
+        if isinstance(fit, Exception):
+            raise fit
+        return fit.predict(prices, origins)
 
 
 class Late(Exception):
@@ -98,8 +107,7 @@ def day_of(origins: dict[str, Origin]) -> date:
 def ready(name: str, histories: dict[str, pd.DataFrame]) -> Fitted:
     """A model of the registry, ready to forecast from the histories' ends.
 
-    A ticker that it cannot be fitted to is left out, and a line says so;
-    what fails for all of them is raised.
+    Raises what goes wrong for all of them.
     """
     model, ends = make_model(name), [p.index[-1] for p in histories.values()]
     if name not in BASELINES:
@@ -110,13 +118,13 @@ def ready(name: str, histories: dict[str, pd.DataFrame]) -> Fitted:
     if model.pooled:
         model.fit(histories)
         return Fitted(dict.fromkeys(histories, model), max(ends))
-    by = {}
+    fits: dict[str, Forecaster | Exception] = {}
     for ticker, prices in histories.items():
         try:
-            by[ticker] = make_model(name).fit({ticker: prices})
+            fits[ticker] = make_model(name).fit({ticker: prices})
         except Exception as error:  # the evening is not to be had again
-            say(left_out(f"{ticker}: {name}", error))
-    return Fitted(by, max(ends))
+            fits[ticker] = error
+    return Fitted(fits, max(ends))
 
 
 def record(
@@ -134,18 +142,16 @@ def record(
     from later rows, or the day is on record.
     """
     for name, model in models.items():
-        if model.learnt_to > max(o.date for o in origins.values()):
+        if model.fit_end > max(o.date for o in origins.values()):
             raise days.LedgerError(
-                f"{name}: has learnt from rows to {model.learnt_to.date()}, "
+                f"{name}: has learnt from rows to {model.fit_end.date()}, "
                 "after the close to forecast from"
             )
     made = {}
     for name, model in models.items():
-        for ticker in (ticker for ticker in origins if ticker in model.by):
+        for ticker, start in origins.items():
             try:
-                made[name, ticker] = _quantiles(
-                    name, ticker, origins[ticker], model.by[ticker]
-                )
+                made[name, ticker] = _quantiles(name, ticker, start, model)
             except Exception as error:  # the evening is not to be had again
                 say(left_out(f"{ticker}: {name}", error))
     if not made:
@@ -164,8 +170,8 @@ def record(
         "recorded": now.astimezone(UTC).isoformat(timespec="seconds"),
         "models": {
             name: {
-                "fit": models[name].fit,
-                "learnt_to": str(models[name].learnt_to.date()),
+                "fit": models[name].checksum,
+                "learnt_to": str(models[name].fit_end.date()),
             }
             for name in dict.fromkeys(name for name, _ in made)
         },
@@ -186,7 +192,7 @@ def _quantiles(
     name: str,
     ticker: str,
     start: Origin,
-    model: Forecaster,
+    model: Fitted,
 ) -> pd.DataFrame:
     """One model's forecast of one ticker, as the ledger has it.
 
@@ -194,7 +200,7 @@ def _quantiles(
     Yahoo's prices are.
     """
     last = np.array([len(start.prices) - 1])
-    forecast = model.predict(start.prices, last).at(STUDY.reported)
+    forecast = model.predict(ticker, start.prices, last).at(STUDY.reported)
     levels = pd.Index(LEVELS, name="output_type_id")
     table = pd.DataFrame(
         [forecast.quantile(p)[0] for p in LEVELS],

@@ -24,11 +24,10 @@ BASELINES = {
 # Learnt from a thousand stocks: they come with the study.
 REGRESSIONS = {model.__name__: model for model in (PoolLinear, PoolAverages)}
 NETWORKS = {model.__name__: model for model in (Memoryless, LSTM)}
-MODELS = BASELINES | REGRESSIONS | NETWORKS
 
 
 def make_model(name: str, settings: Settings = STUDY) -> Forecaster:
-    """A model of ``MODELS``, not yet fitted; a network's first seed."""
+    """A model by its name, not yet fitted; of a network, the first seed."""
     if name in BASELINES:
         return BASELINES[name](settings)
     if name in NETWORKS:

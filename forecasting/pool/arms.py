@@ -23,6 +23,7 @@ CHUNK = {
     "session": (0, AHEAD, 128),
     "shuffled": (BACK - 1, 1, 256),
 }
+UNITS = 32  # of the recurrent layer
 UPDATES = 400
 EPOCHS = 12  # evaluations on the validation rows, evenly spread
 TREES = 300  # at most
@@ -248,10 +249,10 @@ def network(
     chunk = keras.Input((back + ahead, features))
     if learns == "session":
         alone = keras.ops.reshape(chunk, (-1, 1, features))
-        hidden = keras.layers.LSTM(STUDY.units)(alone)
-        hidden = keras.ops.reshape(hidden, (-1, ahead, STUDY.units))
+        hidden = keras.layers.LSTM(UNITS)(alone)
+        hidden = keras.ops.reshape(hidden, (-1, ahead, UNITS))
     else:
-        recurrent = keras.layers.LSTM(STUDY.units, return_sequences=True)
+        recurrent = keras.layers.LSTM(UNITS, return_sequences=True)
         hidden = recurrent(chunk)[:, back:]
     model = keras.Model(chunk, keras.layers.Dense(outputs)(hidden))
     adam = keras.optimizers.Adam()
