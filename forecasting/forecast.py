@@ -117,13 +117,8 @@ def outlook(ticker: str, history: pd.DataFrame) -> Outlook:
     ahead = calendars.sessions_ahead(ticker, history, said.loc.shape[1])
     close = history["Close"].iloc[-1]
     table = tables.forecast_table(ahead.dates, close, said)
-    notes = [ahead.note]
-    if different := unlike(history, card):
-        notes.insert(
-            0, f"{ticker} is unlike what was learnt from: {different}"
-        )
-    note = ". ".join(filter(None, notes))
-    return Outlook(ticker, history, card, said, table, note)
+    notes = filter(None, [unlike(ticker, history, card), ahead.note])
+    return Outlook(ticker, history, card, said, table, "\n".join(notes))
 
 
 def write(found: Outlook, folder: Path) -> None:

@@ -2,8 +2,8 @@
 
 import json
 import os
+import re
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,29 +13,26 @@ import pandas as pd
 import pytest
 import simulate
 import yahoo_standin as upstream
-from test_kept import BRIEF
 
 from forecasting import forecast
 from forecasting.market import calendars, prices
 from forecasting.market import yahoo as client
 from forecasting.market.newest import is_behind, load_newest
 from forecasting.models.base import Forecast
+from forecasting.models.vintage import load
 from forecasting.pages.tables import QUANTILES
-from forecasting.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
-# The command with a brief training, and its requests led to a stand-in.
-COMMAND = f"""if True:
+# The command, its requests led to a stand-in.
+COMMAND = """if True:
     import sys
     from pathlib import Path
     from yahoo_standin import StandIn
     from forecasting import forecast
     from forecasting.market import yahoo
-    from forecasting.settings import Settings
     root, port, *arguments = sys.argv[1:]
     yahoo.new_session = lambda: StandIn(int(port))
-    settings = Settings(**{BRIEF})
-    sys.exit(forecast.main(arguments, Path(root), settings))
+    sys.exit(forecast.main(arguments, Path(root)))
 """
 NOBODY = 9  # a port at which nothing listens
 
@@ -56,7 +53,7 @@ def start(root, port, *arguments):
 def first(tmp_path_factory):
     """A root, and what a first run there said of three tickers."""
     root = tmp_path_factory.mktemp("root")
-    with upstream.Yahoo() as yahoo:
+    with upstream.Yahoo(rows=2700) as yahoo:
         process = start(*(root, yahoo.port, "aapl", "nosuch", "x/../y", "IBM"))
         out, err = process.communicate()
     return root, process.returncode, out, err
@@ -68,18 +65,15 @@ def root(first, tmp_path):
     return shutil.copytree(first[0], tmp_path / "root")
 
 
-def test_it_downloads_trains_and_forecasts(first):
+def test_it_downloads_and_forecasts(first):
     root, code, out, err = first
     assert code == 1  # for NOSUCH and x/../y
-    last = upstream.snapshot("AAPL", 500).index[-1].date()
-    assert f"LSTM: learning from AAPL, IBM up to {last}" in out
     for ticker in ("AAPL", "IBM"):
         history = prices.read_csv(root / "data" / f"{ticker}.csv")
         path = root / "results" / "forecasts" / ticker
         table = pd.read_csv(path / "forecast.csv")
         assert list(table) == ["Date", "Horizon", *QUANTILES]
-        count = BRIEF["horizons"]
-        days = calendars.sessions_ahead(ticker, history, count).dates
+        days = calendars.sessions_ahead(ticker, history, 20).dates
         assert list(table["Date"]) == list(days.strftime("%Y-%m-%d"))
         assert (np.diff(table[list(QUANTILES)]) > 0).all()
         assert np.allclose(table["q50"], history["Close"].iloc[-1], rtol=0.01)
@@ -87,11 +81,9 @@ def test_it_downloads_trains_and_forecasts(first):
         assert png.startswith(b"\x89PNG")
         for value in table.loc[0, ["q50", "q10", "q90", "q025", "q975"]]:
             assert f"{value:,.2f}" in out
-    assert sorted(p.name for p in (root / "results").iterdir()) == [
-        "forecasts",
-        "models",
-    ]
+    assert [p.name for p in (root / "results").iterdir()] == ["forecasts"]
     assert "no forecast of a direction" in out
+    assert re.search(r"from 1,\d\d\d American stocks up to 2008-12-31", out)
 
 
 def test_what_is_no_ticker_is_one_line_and_the_others_are_served(first):
@@ -99,29 +91,27 @@ def test_what_is_no_ticker_is_one_line_and_the_others_are_served(first):
     lines = err.splitlines()
     for word in ("NOSUCH: unknown symbol", "x/../y: not a Yahoo symbol"):
         assert sum(word in line for line in lines) == 1
-    # Peers that cannot be had are no reason to fail, but are named.
-    assert sum(line.startswith(("GOOG: ", "MSFT: ")) for line in lines) == 2
     assert sum(line.endswith("cut short?") for line in lines) == 2
-    assert len(lines) == 6
+    assert len(lines) == 4
 
 
 def test_it_says_how_old_the_prices_are(first):
     _, _, out, _ = first
-    history = upstream.snapshot("AAPL", 500)
+    history = upstream.snapshot("AAPL", 2700)
     age = calendars.age("AAPL", history)
     assert f"AAPL.csv: to {age}\n" in out
 
 
 def main(root, *arguments):
     """The same in this process, which has curl_cffi loaded already."""
-    return forecast.main(list(arguments), root, Settings(**BRIEF))
+    return forecast.main(list(arguments), root)
 
 
 @pytest.fixture
 def yahoo(root, monkeypatch):
     """A Yahoo that has three sessions more than at the first run."""
     monkeypatch.setenv("FORECASTING_DATA", str(root / "data"))
-    with upstream.Yahoo(rows=503) as server:
+    with upstream.Yahoo(rows=2703) as server:
         monkeypatch.setattr(client, "new_session", server.session)
         yield server
 
@@ -147,27 +137,21 @@ def test_without_yahoo_it_goes_on_and_a_program_can_read_it(
     mine = answer["AAPL"]
     written = pd.read_csv(root / "results/forecasts/AAPL/forecast.csv")
     assert mine["forecast"] == written.to_dict("records")
-    last = upstream.snapshot("AAPL", 500).index[-1].date()
+    last = upstream.snapshot("AAPL", 2700).index[-1].date()
     assert (mine["date"], mine["currency"]) == (str(last), "USD")
-    (place,) = (root / "results" / "models").iterdir()
-    manifest = json.loads((place / "manifest.json").read_text("utf-8"))
-    assert mine["fit"] == manifest["sha256"]
-    # From the kept fit: no word of training, and not a bit is different.
+    card = load(mine["learnt_up_to"]).card
+    assert mine["fit"] == card["sha256"]
     after = (root / "results/forecasts/AAPL/forecast.csv").read_bytes()
     assert after == before
-    assert "learning from" not in err
     assert "offline" in err
     assert "sessions ago" in err
 
 
-def test_newer_prices_are_forecast_from_by_the_same_fit(root, yahoo, capsys):
+def test_newer_prices_are_forecast_from(root, yahoo, capsys):
     assert main(root, "AAPL") == 0
     out, _ = capsys.readouterr()
-    history = upstream.snapshot("AAPL", 503)
-    last, end = history.index[-1].date(), history.index[499].date()
-    assert "learning from" not in out
-    assert f"AAPL: close {history['Close'].iloc[-1]:,.2f} on {last}" in out
-    assert f"learnt up to {end}" in out
+    close = upstream.snapshot("AAPL", 2703)["Close"]
+    assert f"AAPL: close {close.iloc[-1]:,.2f} on {close.index[-1]:%F}" in out
 
 
 def test_what_cannot_be_written_is_shown_all_the_same(root, yahoo, capsys):
@@ -179,39 +163,14 @@ def test_what_cannot_be_written_is_shown_all_the_same(root, yahoo, capsys):
     assert "AAPL: results/forecasts/AAPL is not written" in err
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_ctrl_c_while_it_trains_keeps_what_was_kept(root):
-    (place,) = (root / "results" / "models").iterdir()
-    before = (place / "manifest.json").read_bytes()
-    process = start(root, NOBODY, "AAPL", "--refit")
-    while "learning from" not in process.stdout.readline():
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate()
-    assert process.returncode == 130
-    assert err.splitlines()[-1] == (
-        "stopped; what was kept before is as it was"
-    )
-    assert "Traceback" not in err
-    assert list((root / "results" / "models").iterdir()) == [place]
-    assert (place / "manifest.json").read_bytes() == before
-
-
 def test_the_frozen_prices_are_never_downloaded(monkeypatch, capsys):
     """Under FORECASTING_DATA as the tests have it."""
-    found = load_newest(["AAPL", "NOSUCH"], forecast.PEERS)
-    assert set(found) == set(forecast.PEERS)
+    assert set(load_newest(["AAPL", "NOSUCH"])) == {"AAPL"}
     out, err = capsys.readouterr()
     assert err.startswith("NOSUCH: no CSV in data/snapshot")
     assert err.count("\n") == 1
     (line,) = out.splitlines()
     assert "snapshot/AAPL.csv: to 2013-03-01, " in line
-
-
-def test_peers_alone_are_not_gathered(capsys):
-    """After a ticker that is none, nothing is downloaded."""
-    assert load_newest([], forecast.PEERS) == {}
-    assert capsys.readouterr() == ("", "")
 
 
 def test_a_history_with_every_session_is_not_asked_for(tmp_path, monkeypatch):
@@ -235,22 +194,39 @@ def test_a_history_with_every_session_is_not_asked_for(tmp_path, monkeypatch):
     assert is_behind("NOSUCH", friday)
 
 
-def test_one_fit_serves_those_that_end_in_the_same_quarter():
-    walk = simulate.random_walk(300, seed=1)
-    old, late, new = walk[:200], walk[:290], walk
-    histories = {"NEW": new, "OLD": old, "LATE": late}
-    assert forecast.together(histories) == [["OLD"], ["LATE", "NEW"]]
-    assert forecast.ended(histories) == ["OLD"]
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (
+            slice(-30, None),
+            "61 sessions must come before it, but",
+        ),
+        (slice(500), "what the models have learnt from ends on 2008-12-31"),
+    ],
+)
+def test_what_cannot_be_forecast_is_one_line(
+    rows, reason, tmp_path, monkeypatch, capsys
+):
+    """Too young a stock; prices that end before any training did."""
+    monkeypatch.setenv("FORECASTING_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(
+        client, "new_session", lambda: upstream.StandIn(NOBODY)
+    )
+    (tmp_path / "data").mkdir()
+    history = prices.read_csv(upstream.SNAPSHOT / "IBM.csv").iloc[rows]
+    (tmp_path / "data" / "IBM.csv").write_text(prices.to_csv(history), "utf-8")
+    assert main(tmp_path, "IBM") == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("IBM: no forecast from ") and reason in line
+    assert not (tmp_path / "results").exists()
 
 
-def test_too_short_a_history_is_one_line(tmp_path, capsys):
-    walk = simulate.random_walk(300, seed=1)
-    histories = {"YOUNG": walk[-30:], "AAPL": walk}
-    assert list(forecast.forecasts(["YOUNG"], histories, tmp_path)) == []
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith("YOUNG: 30 rows are too few to learn from; 400")
-    assert list(tmp_path.iterdir()) == []
+def test_a_coin_is_said_to_be_none_of_what_was_learnt():
+    history = simulate.garch_walk(900, seed=1)
+    days = pd.date_range("2010-01-01", periods=900, name="Date")
+    found = forecast.outlook("BTC-USD", history.set_axis(days))
+    assert "BTC-USD is unlike the stocks learnt from" in found.note
+    assert found.note in forecast.in_print(found)
 
 
 def test_the_caption_says_what_the_median_is_not():

@@ -69,7 +69,7 @@ def root(tmp_path):
 
 
 def predictor(root, source):
-    parameters = 'TICKER = "IBM"\nPEERS = ["AAPL", "IBM"]  # two\nRESULTS = ""'
+    parameters = 'TICKER = "IBM"\nRESULTS = ""'
     write(root / "predictor.ipynb", parameters, source)
 
 
@@ -120,8 +120,7 @@ def test_a_study_replaces_the_older_one_as_a_whole(root, capsys):
     out, err = capsys.readouterr()
     assert not err
     age = f"2013-03-01, {sessions_ago('2013-03-01'):,} sessions ago"
-    for name in ["AAPL", "IBM"]:
-        assert f"data/snapshot/{name}.csv: to {age}\n" in out
+    assert f"data/snapshot/AAPL.csv: to {age}\n" in out
     assert f"<dt>Prices up to</dt><dd>{age}</dd>" in html
     sentence = (
         f"AAPL: close of 2013-03-04 forecast: median {close:.2f}, 80 % "
@@ -245,27 +244,26 @@ def test_a_ticker_without_csv_is_scraped_first(root, yahoo, capsys):
     assert "IBM: close of" in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_a_fresh_study_downloads_the_stock_and_its_peers(root, yahoo, capsys):
+def test_a_fresh_study_downloads_first(root, yahoo, capsys):
     assert study.main(["AAPL", "--fresh"], root) == 0
-    assert {path.stem for path in (root / "data").iterdir()} == {"AAPL", "IBM"}
+    assert {path.stem for path in (root / "data").iterdir()} == {"AAPL"}
     asked = len(yahoo.times())
     assert study.main(["AAPL"], root) == 0  # nothing, now that it is there
-    assert len(yahoo.times()) == asked == 2
+    assert len(yahoo.times()) == asked == 1
 
 
 def test_a_fresh_study_goes_on_with_what_is_on_disk(root, yahoo, capsys):
-    """A peer fails, then the stock itself: each with the date it has."""
+    """The download fails: it says so, and of what date the prices are."""
     old = (SNAPSHOT / "IBM.csv").read_text("utf-8")
     (root / "data").mkdir()
     (root / "data" / "IBM.csv").write_text(rows(old, 700), "utf-8")
     last = prices.read_csv(root / "data" / "IBM.csv").index[-1].date()
-    for failing, chosen in [("IBM", "AAPL"), ("IBM", "IBM")]:
-        yahoo.always[failing] = status(404)
-        assert study.main([chosen, "--fresh"], root) == 0
-        out, err = capsys.readouterr()
-        assert f"IBM.csv: to {last}, {sessions_ago(last):,} sessions" in out
-        assert "IBM: unknown symbol" in err
-        assert err.endswith("the study goes on with what is on disk\n")
+    yahoo.always["IBM"] = status(404)
+    assert study.main(["IBM", "--fresh"], root) == 0
+    out, err = capsys.readouterr()
+    assert f"IBM.csv: to {last}, {sessions_ago(last):,} sessions" in out
+    assert "IBM: unknown symbol" in err
+    assert err.endswith("the study goes on with what is on disk\n")
 
 
 def test_the_newest_prices_are_of_the_latest_session_that_is_over():
@@ -276,11 +274,6 @@ def test_the_newest_prices_are_of_the_latest_session_that_is_over():
         history.index = past[:end][-len(history) :]
         age = calendars.age("AAPL", history)
         assert age == f"{past[:end][-1].date()}, {words}"
-
-
-def test_peers_that_are_no_list_are_refused_in_one_line(root, refused):
-    write(root / "predictor.ipynb", "PEERS = {*TICKERS}", "")
-    assert refused("AAPL").startswith("AAPL: predictor.ipynb: give PEERS")
 
 
 def test_an_unknown_ticker_is_one_line(root, yahoo, refused):
@@ -332,7 +325,6 @@ def test_clean_takes_what_was_made_and_leaves_what_readers_made(root):
         "lstm_study.egg-info/PKG-INFO",
         "results/.IBM-a1b2c3d4/new/EDA.ipynb",  # a study that was killed
         "results/forecasts/AAPL/forecast.csv",
-        "results/models/LSTM/manifest.json",
     ]
     for name in theirs + made:
         (root / name).parent.mkdir(parents=True, exist_ok=True)

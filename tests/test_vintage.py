@@ -134,7 +134,7 @@ def test_a_stock_with_few_rows_has_the_pools_width():
     for n, most in ((400, 0.5), (2400, 0.15)):
         own = np.mean(model._moves(WALK[:n]) ** 2, axis=0)
         pools = (model.spread(WALK[:n]) ** 2 - own) / (width**2 - own)
-        assert ((0 < pools) & (pools < most)).all()
+        assert ((pools > 0) & (pools < most)).all()
 
 
 CODE = """

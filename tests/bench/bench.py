@@ -18,6 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from forecasting.models.lstm import LSTMForecaster
+from forecasting.models.networks import Network
 
 from forecasting import windows
 from forecasting.evaluation import walk_forward as walk
@@ -25,8 +27,6 @@ from forecasting.evaluation.verdict import POOLED, judge
 from forecasting.market.prices import DATA, load_directory, to_csv
 from forecasting.models.backend import keras
 from forecasting.models.base import Forecast
-from forecasting.models.lstm import LSTMForecaster
-from forecasting.models.networks import Network
 from forecasting.models.registry import make_model
 from forecasting.settings import STUDY
 
