@@ -11,12 +11,7 @@ from forecasting.console import say
 from forecasting.evaluation.verdict import POOLED, Verdict
 from forecasting.evaluation.walk_forward import walk_forward
 from forecasting.market.prices import DATA, PriceError, load_directory
-from forecasting.models.registry import (
-    BASELINES,
-    NETWORKS,
-    REGRESSIONS,
-    make_model,
-)
+from forecasting.models.registry import BASELINES, NETWORKS, make_model
 from forecasting.pages import plots
 
 EXAMPLES = """examples:
@@ -39,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     add = options.add_argument
     add("--data", type=Path, default=DATA / "snapshot", metavar="DIR")
     add("--tickers", nargs="+", metavar="T", help="default: every CSV")
-    names = [*BASELINES, *REGRESSIONS, *NETWORKS]
+    names = [*BASELINES, *NETWORKS]
     add("--models", nargs="+", choices=names, default=names, metavar="M",
         help=f"default: {' '.join(names)}")  # fmt: skip
     add("--folds", type=positive, default=4, metavar="N",

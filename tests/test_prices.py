@@ -342,7 +342,7 @@ def test_loading_says_which_file_and_up_to_when(tmp_path, monkeypatch, capsys):
     path = write(tmp_path, GOOD)
     prices.load("AAA")
     assert capsys.readouterr().out == (
-        f"{path.as_posix()}: 800 sessions, 2000-01-03 to 2003-01-24\n"
+        f"{path.as_posix()}: 800 sessions, 2010-01-04 to 2013-01-25\n"
     )
 
 

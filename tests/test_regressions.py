@@ -103,24 +103,36 @@ def test_linear_is_ridge_regression_on_what_a_network_reads():
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
-def test_each_stock_has_its_own_width_and_all_share_the_tails():
+def test_a_stocks_width_is_of_what_had_come_by_the_origin():
+    """In plain loops: half of the weight on 250 sessions, 500 the pool's."""
     model = HAR().fit(HISTORIES)
+    squares = {h: [] for h in (1, 20)}
     for prices in HISTORIES.values():
-        rows = np.arange(STUDY.first, len(prices) - H)
-        close = log_close(prices)
+        rows, close = np.arange(len(prices)), log_close(prices)
         volatility = np.exp(model.log_variance(prices, rows) / 2)
-        drift = np.log(1.05) / 252
-        for h in (1, 20):
-            moved = close[rows + h] - close[rows] - h * drift
-            width = np.sqrt(np.mean((moved / volatility[:, h - 1]) ** 2))
-            assert model.spread(prices)[h - 1] == pytest.approx(width)
-        forecast = model.predict(prices, ORIGINS)
-        np.testing.assert_array_equal(forecast.df[0], model.df)
+        for h in squares:
+            moved = close[h:] - close[:-h] - h * np.log(1.05) / 252
+            squares[h].append((moved / volatility[:-h, h - 1]) ** 2)
+    for k, prices in enumerate(HISTORIES.values()):
+        said = model.predict(prices, ORIGINS)
+        np.testing.assert_array_equal(said.df[0], model.df)
+        volatility = np.exp(model.log_variance(prices, ORIGINS) / 2)
+        for h, each in squares.items():
+            pool = np.mean(np.concatenate([s[STUDY.first :] for s in each]))
+            for n in (0, 69):
+                last = ORIGINS[n] - h  # the last whose outcome had come
+                came = each[k][STUDY.first : last + 1][::-1]
+                weight = 0.5 ** (np.arange(len(came)) / 250)
+                total = weight @ came + 500 * pool
+                width = np.sqrt(total / (weight.sum() + 500))
+                assert said.scale[n, h - 1] == pytest.approx(
+                    volatility[n, h - 1] * width * model.scale[h - 1]
+                )
 
 
 @pytest.mark.parametrize("model", [HAR, Linear])
 def test_of_a_large_pool_every_nth_row_tells_the_shape(model, monkeypatch):
-    """The equations and each stock's width are learnt from all rows."""
+    """The equations and the pool's width are learnt from all rows."""
     all_rows = model().fit(HISTORIES)
     monkeypatch.setattr(regressions, "SAMPLE", 400)
     few = model().fit(HISTORIES)
@@ -129,14 +141,13 @@ def test_of_a_large_pool_every_nth_row_tells_the_shape(model, monkeypatch):
         few.log_variance(prices, ORIGINS),
         all_rows.log_variance(prices, ORIGINS),
     )
-    np.testing.assert_array_equal(few.spread(prices), all_rows.spread(prices))
-    count = sum(len(p) - H - STUDY.first for p in HISTORIES.values())
-    nth = int(np.ceil(count / 400))
-    assert nth > 1
-    moves = [
-        (few._moves(p) / few.spread(p))[::nth] for p in HISTORIES.values()
+    np.testing.assert_array_equal(few.width, all_rows.width)
+    moves = [few._moves(p) for p in HISTORIES.values()]
+    nth = int(np.ceil(1600 / 400))
+    units = [
+        (m / regressions.known_spread(m, few.width))[::nth] for m in moves
     ]
-    shapes = [fit_student_t(column) for column in np.vstack(moves).T]
+    shapes = [fit_student_t(column) for column in np.vstack(units).T]
     np.testing.assert_array_equal(np.transpose(shapes), [few.scale, few.df])
     np.testing.assert_allclose(few.scale, all_rows.scale, rtol=0.1)
 

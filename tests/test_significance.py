@@ -13,6 +13,7 @@ from forecasting.evaluation.significance import (
     confidence_set,
     daily_coverage,
     diebold_mariano,
+    gain_interval,
     first_look,
     holm,
     independence,
@@ -290,3 +291,19 @@ def test_stocks_that_never_breach_count_as_one():
     assert daily_coverage(never, 0.05)[1] < 0.001
     assert daily_coverage(never + 1, 0.05)[1] < 0.001
     assert daily_coverage(never + 0.05, 0.05)[1] == pytest.approx(1)
+
+
+def test_the_interval_of_a_gain_is_that_of_the_test():
+    """scipy: the paired t interval of independent differences, in per cent."""
+    rng = np.random.default_rng(1)
+    rival = rng.gamma(2.0, size=400)
+    loss = rival - rng.normal(0.02, 0.3, 400)
+    dm, p = diebold_mariano(loss, rival, 1)
+    gain, low, high = gain_interval(loss, rival, dm)
+    oracle = stats.ttest_rel(rival, loss).confidence_interval(0.95)
+    unit = rival.mean() / 100
+    # Of the variance with n in the denominator, as Diebold and Mariano's.
+    assert [low, high] == pytest.approx([x / unit for x in oracle], abs=0.02)
+    assert gain == pytest.approx(100 * (1 - loss.mean() / rival.mean()))
+    assert (low < 0 < high) == (p > 0.05)
+    assert gain_interval(rival, rival, 0.0) == (0, 0, 0)

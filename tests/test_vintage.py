@@ -15,10 +15,13 @@ from forecasting.market.prices import DATA, PriceError, read_csv
 from forecasting.models import vintage
 from forecasting.models.backend import keras
 from forecasting.models.features import averages, inputs
-from forecasting.models.registry import NETWORKS, REGRESSIONS
+from forecasting.models.registry import NETWORKS
 
 ROOT = Path(__file__).resolve().parents[1]
-POOLED = REGRESSIONS | NETWORKS
+POOLED = NETWORKS | {
+    model.__name__: model
+    for model in (vintage.PoolLinear, vintage.PoolAverages)
+}
 ENDS = ["2008-12-31", "2012-12-31", "2017-10-31"]
 AAPL = read_csv(DATA / "snapshot" / "AAPL.csv")
 WALK = simulate.garch_walk(2400, seed=1)  # 2010 to 2019
@@ -107,7 +110,8 @@ def test_keras_says_the_same(name, end):
         network.set_weights([mine[n][k] for n in names])
         said.append(np.asarray(network(windows.astype("float32"))))
     for seed, expected in [(None, np.mean(said, axis=0)), (3, said[3])]:
-        model, line = kind(seed, end), vintage.PoolLinear(end=end)
+        model = kind(seed=seed).of(vintage.load(end))
+        line = vintage.PoolAverages().of(vintage.load(end))
         added = model.log_variance(WALK, rows) - line.log_variance(WALK, rows)
         np.testing.assert_allclose(
             added / mine["unit"], expected, rtol=1e-4, atol=2e-5
@@ -124,17 +128,6 @@ def test_the_averages_are_those_of_a_plain_loop():
         weight = 0.5 ** (ago / half_life)
         expected = weight @ read / weight.sum()
         np.testing.assert_allclose(found[-1, k], expected, rtol=1e-9)
-
-
-def test_a_stock_with_few_rows_has_the_pools_width():
-    """Then its own, the more the longer its history is."""
-    model = vintage.PoolLinear(end=ENDS[0])
-    (width,) = model._arrays("width")
-    np.testing.assert_array_equal(model.spread(WALK[:80]), width)
-    for n, most in ((400, 0.5), (2400, 0.15)):
-        own = np.mean(model._moves(WALK[:n]) ** 2, axis=0)
-        pools = (model.spread(WALK[:n]) ** 2 - own) / (width**2 - own)
-        assert ((pools > 0) & (pools < most)).all()
 
 
 CODE = """

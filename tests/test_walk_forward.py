@@ -195,7 +195,7 @@ def rows(table, model, **where):
     chosen = table[table["model"] == model]
     for column, value in where.items():
         chosen = chosen[chosen[column] == value]
-    rivals = chosen.filter(regex="against|holm|mcs|crps$|p_qlike|dm_qlike")
+    rivals = chosen.filter(regex="against|holm|mcs|crps$|_qlike")
     kept = chosen.drop(columns=["model", *rivals.columns])
     return kept.assign(crps=chosen["crps"]).reset_index(drop=True)
 

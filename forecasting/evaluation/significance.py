@@ -53,6 +53,21 @@ def diebold_mariano(
     return float(statistic), float(p)
 
 
+def gain_interval(
+    loss: np.ndarray, rival: np.ndarray, statistic: float
+) -> tuple[float, float, float]:
+    """By how many per cent a forecast costs less, with its 95 % interval.
+
+    ``statistic``: Diebold and Mariano's of the two; (gain, low, high), NaN
+    where that is.
+    """
+    gain = 100 * (1 - np.mean(loss) / np.mean(rival))
+    half = 0.0
+    if statistic != 0:
+        half = stats.t.ppf(0.975, df=len(loss) - 1) * abs(gain / statistic)
+    return gain, gain - half, gain + half
+
+
 def confidence_sequence(
     difference: np.ndarray, horizon: int, alpha: float = 0.05
 ) -> tuple[float, float]:

@@ -20,6 +20,7 @@ from forecasting.evaluation.significance import (
     confidence_set,
     daily_coverage,
     diebold_mariano,
+    gain_interval,
     holm,
     kupiec,
 )
@@ -273,8 +274,12 @@ def _comparisons(daily: pd.DataFrame) -> pd.DataFrame:
             for model, rival in product(cost, BASELINES):
                 if rival in cost:
                     row = tests.setdefault((horizon, model, rival), {})
-                    test = diebold_mariano(cost[model], cost[rival], horizon)
-                    row[f"dm_{kind}"], row[f"p_{kind}"] = test
+                    pair = cost[model], cost[rival]
+                    dm, row[f"p_{kind}"] = diebold_mariano(*pair, horizon)
+                    row[f"dm_{kind}"] = dm
+                    row |= zip(
+                        _gain(kind), gain_interval(*pair, dm), strict=True
+                    )
     table = pd.DataFrame(tests).T
     return table.rename_axis(["horizon", "model", "rival"]).reset_index()
 
@@ -288,7 +293,8 @@ def _compare(
     horizon (``partial`` names the models that are not complete),
     ``against_qlike`` the one with the lowest QLIKE (RandomWalk for a
     baseline). ``dm_crps`` and ``dm_qlike`` < 0 mean a lower loss than its,
-    ``dm_point`` < 0 less squared error than RandomWalk.
+    ``dm_point`` < 0 less squared error than RandomWalk; ``gain_…`` says by
+    how many per cent, ``low_…`` and ``high_…`` its 95 % interval.
 
     The ``p_…_holm`` columns adjust over a family: of one kind of loss, all
     models that are no baselines × tickers × horizons. The pooled rows of
@@ -311,12 +317,18 @@ def _compare(
             rival = out["horizon"].map(best["model"])
             out["rival"] = rival.where(~baseline, "RandomWalk")
             out[AGAINST[kind]] = out["rival"]
-        found = tests[[*keys, "rival", f"dm_{kind}", f"p_{kind}"]]
+        columns = [f"dm_{kind}", f"p_{kind}", *_gain(kind)]
+        found = tests[[*keys, "rival", *columns]]
         out = out.merge(found, "left").drop(columns="rival")
     for kind in COMPARED:
         groups = out[f"p_{kind}"].groupby(family, sort=False)
         out[f"p_{kind}_holm"] = groups.transform(holm)
     return out
+
+
+def _gain(kind: str) -> list[str]:
+    """Columns of a comparison in per cent, with its interval."""
+    return [f"gain_{kind}", f"low_{kind}", f"high_{kind}"]
 
 
 def _over_walk(column: pd.Series) -> pd.Series:

@@ -24,7 +24,7 @@ from forecasting.evaluation.verdict import Verdict, judge
 from forecasting.market.prices import PriceError
 from forecasting.models.base import Forecast, Forecaster
 from forecasting.models.baselines import RandomWalk
-from forecasting.parallel import code_hash, in_parallel, on_cluster, on_cores
+from forecasting.parallel import code_hash, on_cluster, on_cores
 from forecasting.settings import STUDY, Settings
 from forecasting.windows import (
     Dates,
@@ -36,7 +36,7 @@ from forecasting.windows import (
     joint_calendar,
 )
 
-PARTS = ("loc", "scale", "df")  # of a Forecast
+PARTS = ("loc", "scale", "df", "own")  # of a Forecast
 
 
 class Job(NamedTuple):
@@ -253,6 +253,7 @@ def write_part(path: Path, forecasts: dict[str, Forecast]) -> None:
         f"{part} {ticker}": getattr(forecast, part)
         for ticker, forecast in forecasts.items()
         for part in PARTS
+        if getattr(forecast, part) is not None
     }
     temporary = path.with_suffix(f".{uuid.uuid4().hex}.tmp")
     with temporary.open("xb") as file:
@@ -271,8 +272,10 @@ def read_part(path: Path, job: Job, walk: Walk) -> Done | None:
         with np.load(path, allow_pickle=False) as file:
             for ticker, prices in histories.items():
                 if can_test(prices, dates, settings):
-                    arrays = (file[f"{part} {ticker}"] for part in PARTS)
-                    forecast = Forecast(*arrays)
+                    names = [f"{part} {ticker}" for part in PARTS]
+                    if names[-1] not in file:
+                        names.pop()
+                    forecast = Forecast(*(file[name] for name in names))
                     count = len(fold_origins(prices, dates))
                     if forecast.loc.shape != (count, len(settings.reported)):
                         raise ValueError("another shape")
@@ -297,53 +300,6 @@ def fit_model(
     past = {t: before(p, dates, settings) for t, p in histories.items()}
     model.fit(past)
     return model
-
-
-def fit_all(
-    models: dict[str, Forecaster],
-    alone: dict[str, pd.DataFrame],
-    pool: dict[str, pd.DataFrame],
-    dates: Dates,
-    seeds: Iterable[int],
-    settings: Settings = STUDY,
-) -> dict[str, list[Forecaster]]:
-    """Copies of every model fitted before a fold, one per seed, in parallel.
-
-    Parameters
-    ----------
-    models
-        ``{name: model}``; none of them is changed.
-    alone
-        ``{ticker: prices}`` of one ticker, for models that are not pooled.
-    pool
-        The histories that a pooled model learns from.
-    dates
-        The fold; no later row is read.
-    seeds
-        A model without a seed is fitted once.
-    settings
-        The rows.
-
-    Returns
-    -------
-    dict
-        ``{name: fitted models}``, in the order of the seeds.
-
-    Raises
-    ------
-    PriceError
-        Where a model has too few rows to learn from.
-    """
-    calls = {}
-    for name, model in models.items():
-        histories = pool if model.pooled else alone
-        for seed in [0] if model.seed is None else seeds:
-            calls[name, seed] = model, histories, dates, seed, settings
-    done = in_parallel(fit_model, calls.values())
-    fits: dict[str, list[Forecaster]] = {name: [] for name in models}
-    for (name, _), fitted in zip(calls, done, strict=True):
-        fits[name].append(fitted)
-    return fits
 
 
 def fit_predict(

@@ -15,8 +15,8 @@ from forecasting.ledger.days import COLUMNS, LEVELS
 from forecasting.market.calendars import close_of, sessions_ahead
 from forecasting.market.prices import to_csv
 from forecasting.models.base import Forecast, Forecaster
-from forecasting.models.registry import BASELINES, make_model
-from forecasting.models.vintage import newest
+from forecasting.models.registry import make_model
+from forecasting.models.vintage import VintageForecaster, newest
 from forecasting.settings import STUDY
 
 
@@ -110,9 +110,9 @@ def ready(name: str, histories: dict[str, pd.DataFrame]) -> Fitted:
     Raises what goes wrong for all of them.
     """
     model, ends = make_model(name), [p.index[-1] for p in histories.values()]
-    if name not in BASELINES:
+    if isinstance(model, VintageForecaster):
         card = newest(min(ends)).card
-        model = type(model)(end=card["end"]).fit(histories)
+        model = type(model)(end=card["end"])
         end = pd.Timestamp(card["end"])
         return Fitted(dict.fromkeys(histories, model), end, card["sha256"])
     if model.pooled:

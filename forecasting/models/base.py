@@ -19,6 +19,9 @@ class Forecast:
     loc, scale, df
         Arrays ``(origins, horizons)``: location and scale in log return,
         degrees of freedom.
+    own
+        The variance of the sessions ahead, added up, as the model itself
+        forecasts it, ``(origins, horizons)``; None where it does not.
 
     Raises
     ------
@@ -29,6 +32,7 @@ class Forecast:
     loc: np.ndarray
     scale: np.ndarray
     df: np.ndarray
+    own: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is not a distribution."""
@@ -54,10 +58,12 @@ class Forecast:
         averaging quantiles (Vincentization), which unlike a mixture of the
         members does not widen the intervals by their disagreement.
         """
+        own = [m.own for m in members if m.own is not None]
         return cls(
             np.mean([m.loc for m in members], axis=0),
             np.exp(np.mean([np.log(m.scale) for m in members], axis=0)),
             np.exp(np.mean([np.log(m.df) for m in members], axis=0)),
+            np.exp(np.mean(np.log(own), axis=0)) if own else None,
         )
 
     def quantile(self, p: float) -> np.ndarray:
@@ -91,8 +97,11 @@ class Forecast:
     def variance(self) -> np.ndarray:
         """Variance of the log return, ``(origins, horizons)``.
 
-        Infinite where df ≤ 2: such tails have no variance to speak of.
+        The model's own forecast of it; where there is none, the Student-t's,
+        infinite where df ≤ 2: such tails have no variance to speak of.
         """
+        if self.own is not None:
+            return self.own
         excess = np.maximum(self.df - 2, 0)
         with np.errstate(divide="ignore"):
             return self.scale**2 * (self.df / excess)
@@ -108,8 +117,9 @@ class Forecast:
     def at(self, horizons: tuple[int, ...]) -> "Forecast":
         """The same distributions at some horizons only."""
         columns = [h - 1 for h in horizons]
+        own = None if self.own is None else self.own[:, columns]
         parts = (self.loc, self.scale, self.df)
-        return Forecast(*(part[:, columns] for part in parts))
+        return Forecast(*(part[:, columns] for part in parts), own)
 
     def sample(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """Draws of the log return, ``(size, origins, horizons)``."""

@@ -19,17 +19,16 @@ from forecasting.settings import STUDY, Settings
 
 BASELINES = {
     model.__name__: model
-    for model in (RandomWalk, Drift, EWMA, Climatology, GARCH, HAR, Linear)
+    for model in (
+        *(RandomWalk, Drift, EWMA, Climatology, GARCH, HAR, Linear),
+        *(PoolLinear, PoolAverages),
+    )
 }
-# Learnt from a thousand stocks: they come with the study.
-REGRESSIONS = {model.__name__: model for model in (PoolLinear, PoolAverages)}
 NETWORKS = {model.__name__: model for model in (Memoryless, LSTM)}
 
 
 def make_model(name: str, settings: Settings = STUDY) -> Forecaster:
     """A model by its name, not yet fitted; of a network, the first seed."""
-    if name in BASELINES:
-        return BASELINES[name](settings)
     if name in NETWORKS:
-        return NETWORKS[name](seed=0)
-    return REGRESSIONS[name]()
+        return NETWORKS[name](settings, seed=0)
+    return BASELINES[name](settings)

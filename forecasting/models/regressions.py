@@ -7,6 +7,7 @@ on them is what recurrence is worth.
 
 import numpy as np
 import pandas as pd
+from scipy.signal import lfilter
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -27,6 +28,8 @@ from forecasting.settings import STUDY, Settings
 from forecasting.windows import make_targets
 
 STILL = 1e-3  # of the recent variance: a session without a move has a log
+HALF_LIFE = 250  # sessions, of how far closes move beside a forecast
+SHRINK = 500  # sessions that weigh as much as what is known of all stocks
 SAMPLE = 65536  # moves that are enough to tell the shape of a large pool
 
 
@@ -48,16 +51,52 @@ def level(prices: pd.DataFrame, horizons: int) -> np.ndarray:
     return np.log(recent_volatility(prices)[:, None] ** 2 * ahead)
 
 
+def known_spread(moves: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Standard deviation of a stock's moves, as known at each row, ``(n, H)``.
+
+    ``moves (n, H)``, as of each origin, NaN where there is none. Half of the
+    weight is on the last 250 sessions whose outcome had come; the pool's
+    ``width (H,)`` weighs as much as 500 of them.
+    """
+    squares = np.full_like(moves, np.nan)
+    for h in range(1, moves.shape[1] + 1):
+        squares[h:, h - 1] = moves[:-h, h - 1] ** 2
+    there = np.isfinite(squares)
+    filters = [1.0], [1.0, -(0.5 ** (1 / HALF_LIFE))]
+    total = lfilter(*filters, np.where(there, squares, 0.0), axis=0)
+    count = lfilter(*filters, there.astype(float), axis=0)
+    variance = (total + SHRINK * width**2) / (count + SHRINK)
+    return np.sqrt(variance + TINY)
+
+
+def shape(
+    moves: list[np.ndarray], spreads: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and df of moves over what was known of their spread, ``(H,)``.
+
+    Of a large pool, from every nth row.
+    """
+    nth = -(-sum(map(len, moves)) // SAMPLE)
+    pairs = zip(moves, spreads, strict=True)
+    units = np.vstack([(move / spread)[::nth] for move, spread in pairs])
+    scale, df = np.transpose([fit_student_t(column) for column in units.T])
+    return scale, df
+
+
 class VarianceForecaster(Forecaster):
     """A pooled forecast of session variance, made a Student-t of the close.
 
     Subclasses forecast the log of the variance ahead. How closes move beside
-    it is fitted on the training rows: to each stock its standard deviation
-    per horizon, to all of them together the shape, as tails are too rare to
-    be known of one stock alone.
+    it is learnt as it comes: to each stock its standard deviation per
+    horizon, from what had come by the origin; to all of them together the
+    shape, as tails are too rare to be known of one stock alone.
     """
 
     pooled = True
+    # Of all stocks, (H,): standard deviation of their moves, and by how much
+    # the mean variance is above exp(mean log variance)
+    width: np.ndarray
+    factor: np.ndarray
 
     def __init__(self, settings: Settings = STUDY) -> None:
         self.settings = settings
@@ -67,51 +106,52 @@ class VarianceForecaster(Forecaster):
 
         Raises PriceError where a history is not long enough.
         """
-        self.fit_end = max(prices.index[-1] for prices in histories.values())
         for ticker, prices in histories.items():
             if len(self._rows(prices)) < self.settings.horizons:
                 raise PriceError(
                     f"{ticker}: {len(prices)} rows are too few to learn from"
                 )
         self.learn(histories)
-        # Of a large pool, every nth row: a shape is known from fewer.
-        count = sum(len(self._rows(prices)) for prices in histories.values())
-        nth = -(-count // SAMPLE)
-        moves = [
-            self._moves(prices, nth) / self.spread(prices)
-            for prices in histories.values()
-        ]
-        fits = [fit_student_t(column) for column in np.vstack(moves).T]
-        self.scale, self.df = np.transpose(fits)
+        moves, ratios = zip(
+            *map(self._errors, histories.values()), strict=True
+        )
+        self.width = np.sqrt(np.nanmean(np.vstack(moves) ** 2, axis=0))
+        self.factor = np.nanmean(np.vstack(ratios), axis=0)
+        spreads = [known_spread(each, self.width) for each in moves]
+        self.scale, self.df = shape(moves, spreads)
         return self
 
     def predict(self, prices: pd.DataFrame, origins: np.ndarray) -> Forecast:
         """Forecast from the given rows of ``prices``."""
-        spread = self.spread(prices.loc[: self.fit_end])
         prices = prices.iloc[: np.max(origins) + 1]  # nothing later is read
-        volatility = np.exp(self.log_variance(prices, origins) / 2)
+        moves, _ = self._errors(prices)
+        spread = known_spread(moves, self.width)[origins]
+        variance = np.exp(self.log_variance(prices, origins))
         return Forecast(
             location(prices, self.settings)[origins],
-            volatility * spread * self.scale,
+            np.sqrt(variance) * spread * self.scale,
             np.tile(self.df, (len(origins), 1)),
+            variance * self.factor,
         )
 
-    def spread(self, past: pd.DataFrame) -> np.ndarray:
-        """Standard deviation of the moves of a stock's training rows, (H,).
+    def _errors(self, prices: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """What came, over what was forecast: two arrays ``(n, H)``.
 
-        In units of the forecast volatility.
+        Log returns beside the location, over the forecast volatility, and
+        session variance over its forecast; NaN where not yet known, and in
+        rows too early to learn from.
         """
-        return np.sqrt(np.mean(self._moves(past) ** 2, axis=0) + TINY)
-
-    def _moves(self, past: pd.DataFrame, nth: int = 1) -> np.ndarray:
-        """Log returns beside location and forecast volatility, (rows, H).
-
-        From every ``nth`` of the rows that a model learns from.
-        """
-        rows, horizons = self._rows(past)[::nth], self.settings.horizons
-        moves = make_targets(log_close(past), horizons)
-        moves -= location(past, self.settings)
-        return moves[rows] / np.exp(self.log_variance(past, rows) / 2)
+        first, horizons = self.settings.first, self.settings.horizons
+        moves = make_targets(log_close(prices), horizons)
+        moves -= location(prices, self.settings)
+        ratios = make_targets(np.cumsum(session_variance(prices)), horizons)
+        moves[:first] = ratios[:first] = np.nan
+        if len(prices) > first:
+            rows = np.arange(first, len(prices))
+            variance = np.exp(self.log_variance(prices, rows))
+            moves[first:] /= np.sqrt(variance)
+            ratios[first:] /= variance
+        return moves, ratios
 
     def _rows(self, past: pd.DataFrame) -> np.ndarray:
         """Rows with enough sessions before and a known future."""

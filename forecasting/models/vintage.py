@@ -28,11 +28,10 @@ from forecasting.models.features import (
     session_variance,
 )
 from forecasting.models.regressions import VarianceForecaster, level
-from forecasting.settings import STUDY
+from forecasting.settings import STUDY, Settings
 from forecasting.windows import make_windows
 
 FOLDER = Path(__file__).parents[1] / "vintages"
-SHRINK = 250  # sessions of its own that weigh as much as the pool's width
 LATELY = 1000  # sessions that say what a stock is like
 
 
@@ -85,8 +84,7 @@ class VintageForecaster(VarianceForecaster):
     """A forecast of volatility by a vintage; ``fit`` trains nothing.
 
     From the first day that is asked for, the newest vintage forecasts whose
-    training had ended by then. A stock's own width is learnt from its rows
-    up to the end of ``fit``, shrunk to the pool's where they are few.
+    training had ended by then.
 
     Parameters
     ----------
@@ -97,16 +95,19 @@ class VintageForecaster(VarianceForecaster):
         The vintage to use, by the day on which its training ended.
     """
 
-    arm: str  # its name among the arrays
+    vintage: Vintage
 
-    def __init__(self, seed: int | None = None, end: str | None = None):
-        super().__init__(STUDY)
-        self.seed = seed
-        self.vintage = load(end) if end else None
+    def __init__(
+        self,
+        settings: Settings = STUDY,
+        seed: int | None = None,
+        end: str | None = None,
+    ) -> None:
+        super().__init__(settings)
+        self.seed, self.end = seed, end
 
     def fit(self, histories: dict[str, pd.DataFrame]) -> "VintageForecaster":
-        """Note where the rows end that a stock's own width may be of."""
-        self.fit_end = max(prices.index[-1] for prices in histories.values())
+        """Itself: it has learnt already, and from none of these."""
         return self
 
     def predict(self, prices: pd.DataFrame, origins: np.ndarray) -> Forecast:
@@ -121,45 +122,39 @@ class VintageForecaster(VarianceForecaster):
                 f"no forecast from {first.date()}: {STUDY.first} sessions "
                 f"must come before it, but there are {np.min(origins)}"
             )
-        mine = copy.copy(self)
-        mine.vintage = self.vintage or newest(first)
-        if first < mine.vintage.end:
+        vintage = load(self.end) if self.end else newest(first)
+        if first < vintage.end:
             raise PriceError(
                 f"no forecast from {first.date()}: the {type(self).__name__} "
-                f"has learnt from rows up to {mine.vintage.end.date()}"
+                f"has learnt from rows up to {vintage.end.date()}"
             )
-        mine.scale, mine.df = mine._arrays("scale", "df")
-        return super(VintageForecaster, mine).predict(prices, origins)
+        mine = self.of(vintage)
+        said = super(VintageForecaster, mine).predict(prices, origins)
+        return said.at(tuple(range(1, self.settings.horizons + 1)))
 
-    def spread(self, past: pd.DataFrame) -> np.ndarray:
-        """Standard deviation of a stock's moves, ``(H,)``, as ``fit`` has it.
+    def of(self, vintage: Vintage) -> "VintageForecaster":
+        """The same model of a vintage."""
+        mine = copy.copy(self)
+        mine.vintage, mine.settings = vintage, STUDY
+        for name in ("width", "factor", "scale", "df"):
+            if f"{type(self).__name__}.{name}" in vintage.arrays:
+                setattr(mine, name, *mine.arrays(name))
+        return mine
 
-        In units of the regression's volatility, whichever model asks.
-        """
-        regression = PoolLinear()
-        regression.vintage = self.vintage
-        (width,) = regression._arrays("width")
-        moves = np.empty((0, len(width)))
-        if len(past) > STUDY.first + STUDY.horizons:
-            moves = regression._moves(past)
-        total = (moves**2).sum(axis=0) + SHRINK * width**2
-        return np.sqrt(total / (len(moves) + SHRINK))
-
-    def _arrays(self, *names: str) -> list[np.ndarray]:
-        assert self.vintage is not None
-        return [self.vintage.arrays[f"{self.arm}.{name}"] for name in names]
+    def arrays(self, *names: str) -> list[np.ndarray]:
+        """Some of what was learnt, by name."""
+        arm = type(self).__name__
+        return [self.vintage.arrays[f"{arm}.{name}"] for name in names]
 
 
 class PoolLinear(VintageForecaster):
     """``Linear``, learnt from the pool."""
 
-    arm = "PoolLinear"
-
     def log_variance(
         self, prices: pd.DataFrame, rows: np.ndarray
     ) -> np.ndarray:
         """Forecast of ``log_variance_ahead`` from some rows, (rows, H)."""
-        slopes, constant = self._arrays("slopes", "constant")
+        slopes, constant = self.arrays("slopes", "constant")
         line = self._read(prices)[rows] @ slopes + constant
         return line + level(prices, STUDY.horizons)[rows]
 
@@ -174,45 +169,44 @@ class PoolAverages(PoolLinear):
     before, at eight speeds.
     """
 
-    arm = "PoolAverages"
-
     def _read(self, prices: pd.DataFrame) -> np.ndarray:
         return averages(inputs(prices))
 
 
 class LSTM(VintageForecaster):
-    """LSTMs that correct ``PoolLinear``: they read the last 60 sessions.
+    """LSTMs that correct ``PoolAverages``: they read the last 60 sessions.
 
-    Of each session they read what the regression reads of the last one.
+    Of each session they read what ``Linear`` reads of the last one.
     """
 
-    arm = "LSTM"
+    base: type[VintageForecaster] = PoolAverages
     lookback = STUDY.lookback
 
     def log_variance(
         self, prices: pd.DataFrame, rows: np.ndarray
     ) -> np.ndarray:
         """Forecast of ``log_variance_ahead`` from some rows, (rows, H)."""
-        regression = PoolLinear()
-        regression.vintage = self.vintage
-        mean, deviation, unit = self._arrays("mean", "deviation", "unit")
+        mean, deviation, unit = self.arrays("mean", "deviation", "unit")
         read = (inputs(prices) - mean) / deviation
         windows = make_windows(read, self.lookback)[rows - self.lookback + 1]
-        layers = self._arrays("kernel", "recurrent", "bias", "dense", "shift")
+        layers = self.arrays("kernel", "recurrent", "bias", "dense", "shift")
         seeds = range(len(layers[0])) if self.seed is None else [self.seed]
         if max(seeds) >= len(layers[0]):
             raise PriceError(
                 f"seed {self.seed}: a vintage has {len(layers[0])} networks"
             )
         said = [run(windows, *(layer[k] for layer in layers)) for k in seeds]
-        line = regression.log_variance(prices, rows)
+        line = self.base().of(self.vintage).log_variance(prices, rows)
         return line + np.mean(said, axis=0) * unit
+
+    def _errors(self, prices: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """As the regression has them: cheaper, and all but the same."""
+        return self.base().of(self.vintage)._errors(prices)
 
 
 class Memoryless(LSTM):
     """The same network without a memory: it reads one session."""
 
-    arm = "Memoryless"
     lookback = 1
 
 

@@ -19,7 +19,6 @@ from tqdm import tqdm
 from forecasting.evaluation.losses import qlike
 from forecasting.files import checksum, write_file
 from forecasting.market.prices import PriceError, load_directory
-from forecasting.models.baselines import fit_student_t
 from forecasting.models.features import (
     averages,
     inputs,
@@ -27,7 +26,13 @@ from forecasting.models.features import (
     recent_volatility,
     session_variance,
 )
-from forecasting.models.regressions import level, log_variance_ahead
+from forecasting.models.regressions import (
+    VarianceForecaster,
+    known_spread,
+    level,
+    log_variance_ahead,
+    shape,
+)
 from forecasting.models.vintage import (
     FOLDER,
     LSTM,
@@ -35,7 +40,6 @@ from forecasting.models.vintage import (
     PoolAverages,
     PoolLinear,
     Vintage,
-    VintageForecaster,
     nature,
 )
 from forecasting.pool.arms import CHUNK, OUTLIER, descend, draw_anew, network
@@ -50,6 +54,7 @@ UPDATES, RATE = 400, 3e-3
 PENALTY = 100.0  # of the ridge regressions, against a million rows
 SAMPLE = 32768  # forecasts that are enough to tell the shape of the errors
 WEEKLY = 5  # sessions from one scored forecast to the next
+BAR: dict = {"disable": None}  # no bar where nobody watches
 SOURCE = "Huge Stock Market Dataset (Boris Marjanovic), CC0"
 
 
@@ -103,23 +108,20 @@ def ridge(
     return {"slopes": slopes, "constant": target - mean @ slopes}
 
 
-def train(
-    rows: Rows, line: dict[str, np.ndarray], learns: str
-) -> dict[str, np.ndarray]:
+def train(rows: Rows, left: np.ndarray, learns: str) -> dict[str, np.ndarray]:
     """Networks, one a seed, that learn what a regression leaves.
 
-    ``learns``: ``lstm`` or ``session``, as the experiment's arms.
+    ``left (n, H)``: its errors; ``learns``: ``lstm`` or ``session``, as the
+    experiment's arms.
     """
     back, ahead, batch = CHUNK[learns]
     all_known = np.concatenate(rows.known)
     mean = rows.x[all_known].mean(axis=0, dtype=float)
     deviation = rows.x[all_known].std(axis=0, dtype=float) + 1e-12
     x = ((rows.x - mean) / deviation).astype(np.float32)
-    slopes, constant = (line[n].astype(np.float32) for n in line)
-    target = rows.y - (rows.x @ slopes + constant)
     # In its own units, or the noisiest horizon would rule the loss.
-    unit = target[all_known].std(axis=0, dtype=float)
-    target = np.clip(target / unit, -OUTLIER, OUTLIER).astype(np.float32)
+    unit = left[all_known].std(axis=0, dtype=float)
+    target = np.clip(left / unit, -OUTLIER, OUTLIER).astype(np.float32)
     ends = np.concatenate([part[ahead - 1 :] for part in rows.known])
     model = network(learns, x.shape[1], target.shape[1])
 
@@ -132,7 +134,7 @@ def train(
         rng = np.random.default_rng(seed)
         drawn = (rng.choice(ends, batch) for _ in range(UPDATES))
         steps = descend(model, drawn, read, target, RATE, UPDATES)
-        for _ in tqdm(steps, f"{learns} {seed}", UPDATES, disable=None):
+        for _ in tqdm(steps, f"{learns} {seed}", UPDATES, **BAR):
             pass
         weights.append(model.get_weights())
     names = "kernel", "recurrent", "bias", "dense", "shift"
@@ -144,17 +146,23 @@ def train(
 def learn(histories: dict[str, pd.DataFrame]) -> dict[str, np.ndarray]:
     """Everything a vintage holds, from histories up to its end."""
     rows = rows_of(histories.values())
-    spans = [(rows.x[part[0] - STUDY.first : part[-1] + 1], part)
-             for part in rows.known if len(part)]  # fmt: skip
-    line = ridge((rows.x[part], rows.y[part]) for _, part in spans)
-    remembered = ridge(
-        (averages(x)[STUDY.first :], rows.y[part]) for x, part in spans
-    )
+    parts = [part for part in rows.known if len(part)]
+
+    def remembered(part: np.ndarray) -> np.ndarray:
+        first = part[0] - STUDY.first
+        return averages(rows.x[first : part[-1] + 1])[STUDY.first :]
+
+    line = ridge((rows.x[part], rows.y[part]) for part in parts)
+    memory = ridge((remembered(part), rows.y[part]) for part in parts)
+    left = np.zeros_like(rows.y)
+    for part in parts:
+        said = remembered(part) @ memory["slopes"] + memory["constant"]
+        left[part] = rows.y[part] - said
     found = {
         "PoolLinear": line,
-        "PoolAverages": remembered,
-        "Memoryless": train(rows, line, "session"),
-        "LSTM": train(rows, line, "lstm"),
+        "PoolAverages": memory,
+        "Memoryless": train(rows, left, "session"),
+        "LSTM": train(rows, left, "lstm"),
     }
     arrays = {
         f"{arm}.{name}": array.astype(np.float32)
@@ -167,34 +175,36 @@ def learn(histories: dict[str, pd.DataFrame]) -> dict[str, np.ndarray]:
 def calibrate(
     arrays: dict[str, np.ndarray], histories: list[pd.DataFrame]
 ) -> dict[str, np.ndarray]:
-    """How closes move beside the forecasts: width, scale and df, ``(H,)``."""
-    nth = -(-sum(map(len, histories)) // SAMPLE)
-    late = [p.loc[p.index >= BEGIN] for p in histories]
+    """How closes move beside the forecasts: width, factor, scale and df.
+
+    As ``VarianceForecaster.fit`` has it, but for the networks from every nth
+    row.
+    """
+    vintage = Vintage({}, arrays)
     found: dict[str, np.ndarray] = {}
-    vintage = Vintage({}, arrays | found)
-
-    def moves(kind: type[VintageForecaster]) -> list[np.ndarray]:
-        model = kind()
-        model.vintage = vintage
-        return [
-            model._moves(prices, nth)
-            for prices in tqdm(late, f"{kind.__name__} moves", disable=None)
-        ]
-
-    plain = moves(PoolLinear)
-    width = np.sqrt(np.mean(np.vstack(plain) ** 2, axis=0))
-    found["PoolLinear.width"] = width
-    vintage = Vintage({}, arrays | found)
-    model = PoolLinear()
-    model.vintage = vintage
-    spreads = [model.spread(prices) for prices in late]
+    late = [prices.loc[prices.index >= BEGIN] for prices in histories]
+    nth = -(-sum(map(len, late)) // SAMPLE)
     for kind in MODELS:
-        mine = plain if kind is PoolLinear else moves(kind)
-        pairs = zip(mine, spreads, strict=True)
-        units = np.vstack([move / spread for move, spread in pairs])
-        fits = [fit_student_t(column) for column in units.T]
-        scale, df = np.transpose(fits)
-        found |= {f"{kind.arm}.scale": scale, f"{kind.arm}.df": df}
+        model = kind().of(vintage)
+        bar = tqdm(late, kind.__name__, **BAR)
+        moves, ratios = zip(*map(model._errors, bar), strict=True)
+        width = np.sqrt(np.nanmean(np.vstack(moves) ** 2, axis=0))
+        spreads = [known_spread(each, width) for each in moves]
+        if isinstance(model, LSTM):
+            base = model.base().of(vintage)
+            each = zip(tqdm(late, **BAR), moves, ratios, spreads, strict=True)
+            moves, ratios, spreads = [], [], []
+            for prices, move, ratio, spread in each:
+                rows = np.arange(STUDY.first, len(prices), nth)
+                gap = model.log_variance(prices, rows)
+                gap -= base.log_variance(prices, rows)
+                moves.append(move[rows] / np.exp(gap / 2))
+                ratios.append(ratio[rows] / np.exp(gap))
+                spreads.append(spread[rows])
+        scale, df = shape(moves, spreads)
+        factor = np.nanmean(np.vstack(ratios), axis=0)
+        names = {"width": width, "factor": factor, "scale": scale, "df": df}
+        found |= {f"{kind.__name__}.{n}": a for n, a in names.items()}
     return found
 
 
@@ -204,11 +214,11 @@ def score(
     """Gains over PoolLinear on other stocks and later days, in per cent.
 
     ``{"crps": {model: [1, 5, 20 sessions ahead]}, "qlike": …}``: CRPS over
-    the recent volatility; QLIKE of the distribution's variance.
+    the recent volatility; QLIKE of the model's own variance.
     """
-    cost: dict = {kind.arm: [] for kind in MODELS}
+    cost: dict = {kind.__name__: [] for kind in MODELS}
     columns = HORIZONS - 1
-    for prices in tqdm(histories.values(), "scores", disable=None):
+    for prices in tqdm(histories.values(), "scores", **BAR):
         past = prices.loc[: vintage.end]
         origins = np.arange(len(past), len(prices) - STUDY.horizons, WEEKLY)
         if len(past) < STUDY.min_train or not len(origins):
@@ -218,12 +228,11 @@ def score(
         variance = make_targets(total, STUDY.horizons)[origins]
         recent = recent_volatility(prices)[origins, None]
         for kind in MODELS:
-            model = kind()
-            model.vintage = vintage
-            said = model.fit({"": past}).predict(prices, origins)
+            model = kind().of(vintage)
+            said = VarianceForecaster.predict(model, prices, origins)
             crps = said.crps(came) / recent
             q = qlike(said.variance(), variance)
-            cost[kind.arm].append(np.array([crps, q])[:, :, columns])
+            cost[kind.__name__].append(np.array([crps, q])[:, :, columns])
     if not cost["LSTM"]:
         return {}
     mean = {a: np.concatenate(c, axis=1).mean(axis=1) for a, c in cost.items()}
