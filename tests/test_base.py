@@ -87,6 +87,16 @@ def test_the_variance_is_that_of_scipy(forecast):
     np.testing.assert_allclose(forecast.variance(), t.var())
 
 
+def test_a_models_own_variance_comes_first(forecast):
+    """In an ensemble its logarithm is averaged, as that of the scale."""
+    parts = forecast.loc, forecast.scale, forecast.df
+    mine, other = (Forecast(*parts, np.full(SHAPE, v)) for v in (1e-4, 4e-4))
+    assert (mine.at((1,)).variance() == 1e-4).all()
+    joint = Forecast.combine([mine, other])
+    np.testing.assert_allclose(joint.variance(), 2e-4)
+    np.testing.assert_allclose(joint.crps(parts[0]), mine.crps(parts[0]))
+
+
 @pytest.mark.parametrize("df", [1.01, 1.5, 2.0])
 def test_tails_without_a_variance_have_an_infinite_one(df):
     assert one(0.0, 0.02, df).variance().item() == np.inf

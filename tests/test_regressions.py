@@ -130,6 +130,19 @@ def test_a_stocks_width_is_of_what_had_come_by_the_origin():
                 )
 
 
+def test_the_models_own_variance_is_right_on_average():
+    """Of the rows that it has learnt from: a mean of ratios of one."""
+    model, ratios = HAR().fit(HISTORIES), []
+    for prices in HISTORIES.values():
+        rows = np.arange(STUDY.first, len(prices) - H)
+        said = model.predict(prices, rows).variance()
+        came = [
+            session_variance(prices)[row + 1 : row + 21].sum() for row in rows
+        ]
+        ratios += [*(came / said[:, 19])]
+    assert np.mean(ratios) == pytest.approx(1)
+
+
 @pytest.mark.parametrize("model", [HAR, Linear])
 def test_of_a_large_pool_every_nth_row_tells_the_shape(model, monkeypatch):
     """The equations and the pool's width are learnt from all rows."""
@@ -142,7 +155,7 @@ def test_of_a_large_pool_every_nth_row_tells_the_shape(model, monkeypatch):
         all_rows.log_variance(prices, ORIGINS),
     )
     np.testing.assert_array_equal(few.width, all_rows.width)
-    moves = [few._moves(p) for p in HISTORIES.values()]
+    moves = [few._errors(p)[0] for p in HISTORIES.values()]
     nth = int(np.ceil(1600 / 400))
     units = [
         (m / regressions.known_spread(m, few.width))[::nth] for m in moves

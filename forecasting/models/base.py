@@ -118,8 +118,10 @@ class Forecast:
         """The same distributions at some horizons only."""
         columns = [h - 1 for h in horizons]
         own = None if self.own is None else self.own[:, columns]
-        parts = (self.loc, self.scale, self.df)
-        return Forecast(*(part[:, columns] for part in parts), own)
+        loc, scale, df = (
+            p[:, columns] for p in (self.loc, self.scale, self.df)
+        )
+        return Forecast(loc, scale, df, own)
 
     def sample(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """Draws of the log return, ``(size, origins, horizons)``."""

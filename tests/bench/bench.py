@@ -12,105 +12,93 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from forecasting.models.lstm import LSTMForecaster
-from forecasting.models.networks import Network
 
 from forecasting import windows
 from forecasting.evaluation import walk_forward as walk
 from forecasting.evaluation.verdict import POOLED, judge
 from forecasting.market.prices import DATA, load_directory, to_csv
-from forecasting.models.backend import keras
 from forecasting.models.base import Forecast
 from forecasting.models.registry import make_model
+from forecasting.models.vintage import run
+from forecasting.pool.arms import (
+    CHUNK,
+    OUTLIER,
+    UNITS,
+    descend,
+    draw_anew,
+    network,
+)
+from forecasting.pool.vintages import RATE, UPDATES, ridge, rows_of
 from forecasting.settings import STUDY
 
 HERE = Path(__file__).resolve().parent
 TICKERS = (50, 150, 500)  # of the fewest sessions, and ...
 SESSIONS = (1600, 3200, 6300)  # ... of the fewest tickers
-EPOCHS = 5  # of the growing LSTM, where the study allows 40
 MODELS = ("RandomWalk", "Drift", "GARCH", "HAR", "Linear")
-MODELS += ("TextbookLSTM", "LSTM", "BiLSTM")
+MODELS += ("PoolLinear", "PoolAverages", "Memoryless", "LSTM")
 SEEDS = 3
 
 
 def training(peers):
-    """Windows a second of the same network, data, loss and optimiser."""
-    given, rows = learnt_from(), []
-    count, features = len(given[2]), given[0].shape[1]
-    for kind in ("LSTM", "BiLSTM"):
-        network, (callback, epochs) = make_model(kind).network, clock()
-        network.train(*given, seed=0, callbacks=[callback])
-        found = {"this study": epochs}
-        found["plain Keras, batch 32"] = by_keras(network, *given)
-        work = {"given": given, "bidirectional": kind == "BiLSTM"}
-        for batch in (32, 256):
-            work |= asdict(STUDY) | {"batch": batch}
-            answer = ask(peers, "training", work)
-            found[f"torch.nn.LSTM, batch {batch}"] = answer
-        speeds = []
-        for name, epochs in found.items():
-            losses, seconds = np.transpose(epochs)
-            # The median epoch; the first compiles.
-            speeds.append(count / np.median(np.diff(seconds)))
-            cells = f"{speeds[-1]:,.0f}", f"{speeds[0] / speeds[-1]:.1f}"
-            rows.append([kind, name, *cells, f"{losses.min():.4f}"])
-    table("Network, Trained by, Windows/s, Study is ×, Validation loss", rows)
-    shape = f"{STUDY.lookback} × {features}, {STUDY.units} units"
-    print(f"\n{count:,} windows of {shape}.")
+    """Windows a second of the shipped network's training, and of PyTorch's."""
+    given = learnt_from()
+    rows, targets, train, valid = given
+    back, ahead, batch = CHUNK["lstm"]
+    model = network("lstm", rows.shape[1], targets.shape[1])
+    draw_anew(model, 0)
+    inner = train[np.isin(train - ahead + 1, train)]
+    rng = np.random.default_rng(0)
+    drawn = (rng.choice(inner, batch) for _ in range(UPDATES))
 
+    def read(last):
+        return rows[last[:, None] + np.arange(1 - back - ahead, 1)]
 
-class Noted(Network):
-    """A network that notes what it is asked to train on, and does not."""
-
-    def train(self, *given):
-        self.given = [np.asarray(part) for part in given[:4]]
-        return self.build().get_weights()
+    clock = [
+        time.process_time()
+        for _ in descend(model, drawn, read, targets, RATE, UPDATES)
+    ]
+    windows_a_second = ahead * batch / np.median(np.diff(clock))
+    said = run(rows[valid[:, None] + np.arange(-59, 1)], *model.get_weights())
+    found = {"this study": (windows_a_second, ((said - targets[valid]) ** 2))}
+    for size in (32, 256):
+        work = {"given": given, "bidirectional": False, "batch": size}
+        work |= {"units": UNITS, "lookback": 60, "learning_rate": RATE}
+        epochs = ask(peers, "training", work | {"epochs": 40, "patience": 5})
+        losses, seconds = np.transpose(epochs)
+        speed = len(train) / np.median(np.diff(seconds))
+        found[f"torch.nn.LSTM, batch {size}"] = speed, losses.min()
+    speed = found["this study"][0]
+    table(
+        "Trained by, Windows/s, Study is ×, Validation loss",
+        [
+            [name, f"{mine:,.0f}", f"{speed / mine:.1f}", f"{loss.mean():.4f}"]
+            for name, (mine, loss) in found.items()
+        ],
+    )
+    print(f"\n{len(train):,} windows of 60 × {rows.shape[1]}, {UNITS} units.")
 
 
 def learnt_from():
-    """What the LSTM trains on before the first of four test folds.
+    """Four stocks up to 2012: rows, what a regression leaves, two parts.
 
-    Rows, targets, and where training and validation windows end; whole
-    batches of them, as the study would drop the rest.
+    The parts are rows at which windows end, to train and to validate on.
     """
-    model = LSTMForecaster()
-    model.network = Noted(*model.network)
-    histories = load_directory(DATA / "snapshot")
-    (dates, *_) = windows.fold_dates(histories, 4)
-    given = walk.fit_model(model, histories, dates).network.given
-    for i, ends in enumerate(given[2:], 2):
-        whole = len(ends) // STUDY.batch * STUDY.batch
-        given[i] = ends[np.linspace(0, len(ends) - 1, whole).astype(int)]
-    return given
-
-
-def clock():
-    """A callback, and the list to which it adds losses and CPU seconds."""
-    epochs = []
-
-    def note(epoch, logs):
-        epochs.append([logs["val_loss"], time.process_time()])
-
-    return keras.callbacks.LambdaCallback(on_epoch_end=note), epochs
-
-
-def by_keras(network, rows, targets, *ends):
-    """The epochs of the same network, as Keras trains by default."""
-    cut = windows.make_windows(rows, STUDY.lookback)
-    learnt, valid = ((cut[e - STUDY.lookback + 1], targets[e]) for e in ends)
-    keras.utils.set_random_seed(0)
-    model, (callback, epochs) = network.build(), clock()
-    model.compile(keras.optimizers.Adam(STUDY.learning_rate), "mse")
-    stop = keras.callbacks.EarlyStopping(patience=STUDY.patience)
-    options = dict(epochs=STUDY.epochs, callbacks=[stop, callback], verbose=0)
-    model.fit(*learnt, validation_data=valid, **options)
-    return epochs
+    histories = load_directory(DATA / "snapshot").values()
+    rows = rows_of(p.loc[:"2012-12-31"] for p in histories)
+    line = ridge((rows.x[part], rows.y[part]) for part in rows.known)
+    every = np.concatenate(rows.known)
+    x = rows.x - rows.x[every].mean(axis=0)
+    x /= rows.x[every].std(axis=0)
+    left = rows.y - rows.x @ line["slopes"] - line["constant"]
+    left = np.clip(left / left[every].std(axis=0), -OUTLIER, OUTLIER)
+    cuts = [np.split(p, [int(0.85 * len(p))]) for p in rows.known]
+    train, valid = (np.concatenate(p) for p in zip(*cuts, strict=True))
+    return x, left.astype(np.float32), train, valid
 
 
 def growth(peers):
@@ -119,7 +107,7 @@ def growth(peers):
     sizes += [(TICKERS[0], n) for n in SESSIONS[1:]]
     rows = [[f"{n:,}" for n in (*size, *measured(*size))] for size in sizes]
     table("Tickers, Sessions, Rows, Seconds, Peak memory (MB)", rows)
-    print(f"\nEWMA, HAR, Linear, LSTM of {EPOCHS} epochs; one year, one seed.")
+    print("\nEWMA, HAR, Linear, LSTM; one year, one seed.")
 
 
 def measured(tickers, sessions):
@@ -143,8 +131,8 @@ def measured(tickers, sessions):
 
 def verdict(folder):
     """What ``measured`` measures: a verdict of one fold and one seed."""
-    models = {name: make_model(name) for name in ("EWMA", "HAR", "Linear")}
-    models["LSTM"] = LSTMForecaster(settings=replace(STUDY, epochs=EPOCHS))
+    names = ("EWMA", "HAR", "Linear", "LSTM")
+    models = {name: make_model(name) for name in names}
     walk.walk_forward(models, load_directory(folder), folds=1, seeds=[0])
 
 
@@ -184,9 +172,8 @@ def skill(peers):
     table("Model, U 1, U 5, U 20, CRPS 1, CRPS 5, CRPS 20, Seconds", rows)
     years = f"{dates.test_start.date()} to {dates.test_end.date()}"
     print(f"\nTest rows: {years}, {', '.join(histories)}.\n")
-    lstm, both = (3600 * len(histories) / seconds[n] for n in MODELS[-2:])
-    print(f"A core does {lstm:,.0f} tickers × folds × seeds an hour with the")
-    print(f"LSTM, {both:,.0f} with the BiLSTM.")
+    lstm = 3600 * len(histories) / seconds["LSTM"]
+    print(f"A core does {lstm:,.0f} tickers × folds × seeds an hour.")
 
 
 def ask(peers, part, work):
