@@ -69,16 +69,8 @@ def known_spread(moves: np.ndarray, width: np.ndarray) -> np.ndarray:
     return np.sqrt(variance + TINY)
 
 
-def shape(
-    moves: list[np.ndarray], spreads: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and df of moves over what was known of their spread, ``(H,)``.
-
-    Of a large pool, from every nth row.
-    """
-    nth = -(-sum(map(len, moves)) // SAMPLE)
-    pairs = zip(moves, spreads, strict=True)
-    units = np.vstack([(move / spread)[::nth] for move, spread in pairs])
+def shape(units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and df of moves over what was known of their spread, ``(H,)``."""
     scale, df = np.transpose([fit_student_t(column) for column in units.T])
     return scale, df
 
@@ -117,8 +109,10 @@ class VarianceForecaster(Forecaster):
         )
         self.width = np.sqrt(np.nanmean(np.vstack(moves) ** 2, axis=0))
         self.factor = np.nanmean(np.vstack(ratios), axis=0)
-        spreads = [known_spread(each, self.width) for each in moves]
-        self.scale, self.df = shape(moves, spreads)
+        # Of a large pool, every nth row: a shape is known from fewer.
+        nth = -(-sum(map(len, moves)) // SAMPLE)
+        units = [(m / known_spread(m, self.width))[::nth] for m in moves]
+        self.scale, self.df = shape(np.vstack(units))
         return self
 
     def predict(self, prices: pd.DataFrame, origins: np.ndarray) -> Forecast:

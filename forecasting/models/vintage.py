@@ -137,9 +137,15 @@ class VintageForecaster(VarianceForecaster):
         mine = copy.copy(self)
         mine.vintage, mine.settings = vintage, STUDY
         for name in ("width", "factor", "scale", "df"):
-            if f"{type(self).__name__}.{name}" in vintage.arrays:
-                setattr(mine, name, *mine.arrays(name))
+            key = f"{self.base.__name__}.{name}"
+            if key in vintage.arrays:  # else they are being learnt
+                setattr(mine, name, vintage.arrays[key])
         return mine
+
+    @property
+    def base(self) -> type["VintageForecaster"]:
+        """The regression beside whose forecasts the moves are known."""
+        return type(self)
 
     def arrays(self, *names: str) -> list[np.ndarray]:
         """Some of what was learnt, by name."""
@@ -179,7 +185,7 @@ class LSTM(VintageForecaster):
     Of each session they read what ``Linear`` reads of the last one.
     """
 
-    base: type[VintageForecaster] = PoolAverages
+    base = PoolAverages
     lookback = STUDY.lookback
 
     def log_variance(

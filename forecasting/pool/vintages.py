@@ -27,6 +27,7 @@ from forecasting.models.features import (
     session_variance,
 )
 from forecasting.models.regressions import (
+    SAMPLE,
     VarianceForecaster,
     known_spread,
     level,
@@ -52,7 +53,6 @@ MODELS = (PoolLinear, PoolAverages, Memoryless, LSTM)
 SEEDS = 5
 UPDATES, RATE = 400, 3e-3
 PENALTY = 100.0  # of the ridge regressions, against a million rows
-SAMPLE = 32768  # forecasts that are enough to tell the shape of the errors
 WEEKLY = 5  # sessions from one scored forecast to the next
 BAR: dict = {"disable": None}  # no bar where nobody watches
 SOURCE = "Huge Stock Market Dataset (Boris Marjanovic), CC0"
@@ -175,34 +175,29 @@ def learn(histories: dict[str, pd.DataFrame]) -> dict[str, np.ndarray]:
 def calibrate(
     arrays: dict[str, np.ndarray], histories: list[pd.DataFrame]
 ) -> dict[str, np.ndarray]:
-    """How closes move beside the forecasts: width, factor, scale and df.
+    """How closes move beside a regression's forecasts, each ``(H,)``.
 
-    As ``VarianceForecaster.fit`` has it, but for the networks from every nth
-    row.
+    As ``VarianceForecaster.fit`` has it, but stock by stock, so that a
+    thousand fit into memory. The networks take it from their regression: on
+    the rows that they have learnt from, their own errors are too small.
     """
-    vintage = Vintage({}, arrays)
-    found: dict[str, np.ndarray] = {}
     late = [prices.loc[prices.index >= BEGIN] for prices in histories]
     nth = -(-sum(map(len, late)) // SAMPLE)
-    for kind in MODELS:
-        model = kind().of(vintage)
-        bar = tqdm(late, kind.__name__, **BAR)
-        moves, ratios = zip(*map(model._errors, bar), strict=True)
-        width = np.sqrt(np.nanmean(np.vstack(moves) ** 2, axis=0))
-        spreads = [known_spread(each, width) for each in moves]
-        if isinstance(model, LSTM):
-            base = model.base().of(vintage)
-            each = zip(tqdm(late, **BAR), moves, ratios, spreads, strict=True)
-            moves, ratios, spreads = [], [], []
-            for prices, move, ratio, spread in each:
-                rows = np.arange(STUDY.first, len(prices), nth)
-                gap = model.log_variance(prices, rows)
-                gap -= base.log_variance(prices, rows)
-                moves.append(move[rows] / np.exp(gap / 2))
-                ratios.append(ratio[rows] / np.exp(gap))
-                spreads.append(spread[rows])
-        scale, df = shape(moves, spreads)
-        factor = np.nanmean(np.vstack(ratios), axis=0)
+    found: dict[str, np.ndarray] = {}
+    for kind in (PoolLinear, PoolAverages):
+        model = kind().of(Vintage({}, arrays))
+        sums = np.zeros((4, STUDY.horizons))
+        for prices in tqdm(late, f"{kind.__name__}: width", **BAR):
+            moves, ratios = model._errors(prices)
+            for k, each in enumerate((moves**2, ratios)):
+                sums[2 * k] += np.nansum(each, axis=0)
+                sums[2 * k + 1] += np.isfinite(each).sum(axis=0)
+        width, factor = np.sqrt(sums[0] / sums[1]), sums[2] / sums[3]
+        units = []
+        for prices in tqdm(late, f"{kind.__name__}: shape", **BAR):
+            moves, _ = model._errors(prices)
+            units.append((moves / known_spread(moves, width))[::nth])
+        scale, df = shape(np.vstack(units))
         names = {"width": width, "factor": factor, "scale": scale, "df": df}
         found |= {f"{kind.__name__}.{n}": a for n, a in names.items()}
     return found

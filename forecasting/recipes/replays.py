@@ -138,7 +138,7 @@ class RecipeForecaster(Forecaster):
     """A recipe's inputs, scaling, network and training; the next close.
 
     All that is fitted sees the training rows only. The Student-t around each
-    point is fitted to the errors on these rows, as of ``TextbookLSTM``.
+    point is fitted to the errors on these rows.
     """
 
     seed = SEED
