@@ -137,9 +137,10 @@ class VintageForecaster(VarianceForecaster):
         mine = copy.copy(self)
         mine.vintage, mine.settings = vintage, STUDY
         for name in ("width", "factor", "scale", "df"):
-            key = f"{self.base.__name__}.{name}"
-            if key in vintage.arrays:  # else they are being learnt
-                setattr(mine, name, vintage.arrays[key])
+            for kind in (self.base, type(self)):
+                key = f"{kind.__name__}.{name}"
+                if key in vintage.arrays:  # else it is being learnt
+                    setattr(mine, name, vintage.arrays[key])
         return mine
 
     @property

@@ -175,31 +175,51 @@ def learn(histories: dict[str, pd.DataFrame]) -> dict[str, np.ndarray]:
 def calibrate(
     arrays: dict[str, np.ndarray], histories: list[pd.DataFrame]
 ) -> dict[str, np.ndarray]:
-    """How closes move beside a regression's forecasts, each ``(H,)``.
+    """How closes move beside the forecasts: width, factor, scale and df.
 
     As ``VarianceForecaster.fit`` has it, but stock by stock, so that a
-    thousand fit into memory. The networks take it from their regression: on
-    the rows that they have learnt from, their own errors are too small.
+    thousand fit into memory, and from every nth row. On rows that it has
+    learnt from a network's errors are too small: where they are smaller than
+    its regression's, the regression's count.
     """
+    vintage = Vintage({}, arrays)
     late = [prices.loc[prices.index >= BEGIN] for prices in histories]
     nth = -(-sum(map(len, late)) // SAMPLE)
     found: dict[str, np.ndarray] = {}
-    for kind in (PoolLinear, PoolAverages):
-        model = kind().of(Vintage({}, arrays))
-        sums = np.zeros((4, STUDY.horizons))
-        for prices in tqdm(late, f"{kind.__name__}: width", **BAR):
-            moves, ratios = model._errors(prices)
-            for k, each in enumerate((moves**2, ratios)):
-                sums[2 * k] += np.nansum(each, axis=0)
-                sums[2 * k + 1] += np.isfinite(each).sum(axis=0)
-        width, factor = np.sqrt(sums[0] / sums[1]), sums[2] / sums[3]
-        units = []
-        for prices in tqdm(late, f"{kind.__name__}: shape", **BAR):
+    for regression in (PoolLinear, PoolAverages):
+        model = regression().of(vintage)
+        squares = count = np.zeros(STUDY.horizons)
+        for prices in tqdm(late, f"{regression.__name__}: width", **BAR):
             moves, _ = model._errors(prices)
-            units.append((moves / known_spread(moves, width))[::nth])
-        scale, df = shape(np.vstack(units))
-        names = {"width": width, "factor": factor, "scale": scale, "df": df}
-        found |= {f"{kind.__name__}.{n}": a for n, a in names.items()}
+            squares = squares + np.nansum(moves**2, axis=0)
+            count = count + np.isfinite(moves).sum(axis=0)
+        width = np.sqrt(squares / count)
+        found[f"{regression.__name__}.width"] = width
+        models = [k().of(vintage) for k in MODELS if k().base is regression]
+        units: dict = {other: [] for other in models}
+        ratios: dict = {other: [] for other in models}
+        for prices in tqdm(late, f"{regression.__name__}: shape", **BAR):
+            rows = np.arange(STUDY.first, len(prices), nth)
+            moves, ratio = model._errors(prices)
+            moves = moves / known_spread(moves, width)
+            line = model.log_variance(prices, rows)
+            for other in models:
+                gap = other.log_variance(prices, rows) - line
+                units[other].append(moves[rows] / np.exp(gap / 2))
+                ratios[other].append(ratio[rows] / np.exp(gap))
+        fits = [shape(np.vstack(units[other])) for other in models]
+        factors = [np.nanmean(np.vstack(r), axis=0) for r in ratios.values()]
+        for other, (scale, df), factor in zip(
+            models, fits, factors, strict=True
+        ):
+            least, tails = fits[0]  # of the regression
+            names = {
+                "scale": np.maximum(scale, least),
+                "df": np.where(scale < least, tails, df),
+                "factor": np.maximum(factor, factors[0]),
+            }
+            kind = type(other).__name__
+            found |= {f"{kind}.{name}": a for name, a in names.items()}
     return found
 
 
