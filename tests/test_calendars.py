@@ -267,6 +267,9 @@ def test_closed_days_are_those_known_for_certain():
     special = ["2024-01-20", "2025-02-01", "2026-02-01", "2026-02-07"]
     shut = list(closed(pd.DatetimeIndex(special), "NSI"))
     assert shut == [False, False, False, True]
+    # A Saturday and a Monday past the end of Jakarta's list.
+    past = pd.DatetimeIndex(["2026-03-07", "2026-03-09"])
+    assert list(closed(past, "JKT")) == [True, False]
     name, sessions = due(days[[1, 2]], "NMS")
     assert (name, list(sessions)) == ("XNAS", [days[2]])
     assert np.size(due(days, "XXX")[1]) == 0

@@ -240,8 +240,9 @@ def closed(days: pd.DatetimeIndex, code: str) -> np.ndarray:
     sessions = calendar(name)
     if sessions.empty:
         return np.zeros(len(days), dtype=bool)
-    known = (days >= sessions[0]) & (days <= sessions[-1])
-    known &= (name in CERTAIN) | (days.day_of_week >= 5)
+    # Where a list of holidays has ended its weekends go on.
+    known = (name in CERTAIN) & (days <= sessions[-1])
+    known = (known | (days.day_of_week >= 5)) & (days >= sessions[0])
     return known & ~days.isin(sessions)
 
 
