@@ -3,9 +3,10 @@
 # under pandas 2.3.3, without a warning: Bombay loses its budget Saturday, and
 # Tel Aviv trades on Yom Kippur, which it now takes to be Western Easter.
 # Cause: its rules subclass pandas' offsets and override _apply(). Pandas 3
-# calls the compiled _add_datetime() in date_range() and in date + offset, so
-# the override is skipped and the parent's rule answers (CustomBusinessDay for
-# Bombay's weeks, Easter for the Hebrew feasts, which derive from Easter).
+# calls the compiled _add_datetime() in date + offset and asks a mask of days
+# in date_range(), so the override is skipped and the parent's rule answers
+# (CustomBusinessDay for Bombay's weeks, Easter for the Hebrew feasts, which
+# derive from Easter).
 # Hurt: whoever counts sessions ahead, or drops bars of "closed" days.
 set -euo pipefail
 tmp=$(mktemp -d)

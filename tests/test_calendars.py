@@ -1,12 +1,23 @@
 """A forecast is dated with the sessions of its market, and in its money."""
 
+from datetime import date
+from pathlib import Path
+
 import exchange_calendars
 import numpy as np
 import pandas as pd
 import pytest
 
 from forecasting.market import calendars
-from forecasting.market.calendars import EXCHANGES, calendar, closed, due
+from forecasting.market.calendars import (
+    EXCHANGES,
+    calendar,
+    close_of,
+    closed,
+    due,
+    exchange_of,
+    last_closed,
+)
 
 pytestmark = pytest.mark.filterwarnings(
     # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
@@ -49,13 +60,64 @@ NAMED = {
 }
 
 
+# Unusual days, each from two of: x, exchange_calendars 4.13.2 under pandas
+# 2.3.3, where its rules work; h, python-holidays 0.109 (its own rules); m,
+# pandas_market_calendars 5.5.0 (its own calendars); or n, the exchange's
+# notice as two newspapers reported it. "end": "shut", "open", or when the
+# session ended, in UTC.
+KNOWN = pd.read_csv(Path(__file__).parent / "known_days.csv", dtype=str)
+
+
+@pytest.mark.parametrize(
+    "ticker, day, end", KNOWN[["ticker", "day", "end"]].to_numpy()
+)
+def test_a_known_day_is_what_it_was(ticker, day, end):
+    sessions = calendar(exchange_of(ticker).calendar)
+    day = pd.Timestamp(day)
+    assert sessions[0] < day <= sessions[-1]
+    assert (day in sessions) == (end != "shut")
+    if ":" in end:
+        ended = pd.Timestamp(f"{day.date()} {end}", tz="UTC")
+        assert close_of(ticker, day) == ended
+
+
+def test_the_known_days_are_more_than_a_hundred_of_twenty_exchanges():
+    assert not KNOWN.duplicated(["ticker", "day"]).any()
+    assert len(KNOWN) > 100
+    assert len({exchange_of(t) for t in KNOWN["ticker"]}) > 20
+
+
+def test_a_session_at_a_weekend_is_ahead_and_a_fast_is_not():
+    budget = ahead("RELIANCE.NS", "2025-01-31").dates[0]
+    assert budget == pd.Timestamp("2025-02-01")
+    assert pd.Timestamp("1998-12-05") in calendar("XKRX")  # last Saturday
+    fast = pd.Timestamp("2026-09-21")
+    assert fast not in ahead("TEVA.TA", "2026-09-15").dates
+
+
+ENDS = {"2026-12-31": "RELIANCE.NS D05.SI 600519.SS 2330.TW"}
+ENDS |= {"2026-12-18": "BBCA.JK"}  # Jakarta's list ends with 2025
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_where_a_list_of_holidays_ends_it_says_so(end):
+    for ticker in ENDS[end].split():
+        note = ahead(ticker, "2026-12-18").note
+        assert note == f"{ticker}: holidays after {end} are not known"
+
+
+def test_a_calendar_that_has_ended_knows_no_last_session():
+    assert last_closed("BBCA.JK", None) is None
+    before = last_closed("BBCA.JK", date(2025, 12, 1))
+    assert before == pd.Timestamp("2025-11-28")
+    assert last_closed("AAPL", None) > TODAY - pd.Timedelta(days=7)
+
+
 @pytest.mark.parametrize("ticker, name", NAMED.items())
-@pytest.mark.parametrize("last", ["2023-01-20", "2026-01-30"])
+@pytest.mark.parametrize("last", ["2023-01-20", "2025-10-31"])
 def test_dates_are_those_of_exchange_calendars(ticker, name, last):
-    if (name, last) == ("XTAE", "2023-01-20"):
-        pytest.skip("broken before 2026, under pandas 3")
-    start = max(last, "2026-01-05") if name == "XTAE" else last
-    theirs = exchange_calendars.get_calendar(name, start=start).sessions
+    # A Monday: a calendar starts with a session of any week.
+    theirs = exchange_calendars.get_calendar(name, start="2022-01-03").sessions
     dates, note = ahead(ticker, last)
     assert list(dates) == list(theirs[theirs > last][:20])
     assert note == ""
@@ -202,6 +264,12 @@ def test_closed_days_are_those_known_for_certain():
     }.items():
         assert list(closed(days, code)) == expected
     assert not closed(calendar("XSAU"), "SAU").any()  # not even on Sundays
+    special = ["2024-01-20", "2025-02-01", "2026-02-01", "2026-02-07"]
+    shut = list(closed(pd.DatetimeIndex(special), "NSI"))
+    assert shut == [False, False, False, True]
+    # A Saturday and a Monday past the end of Jakarta's list.
+    past = pd.DatetimeIndex(["2026-03-07", "2026-03-09"])
+    assert list(closed(past, "JKT")) == [True, False]
     name, sessions = due(days[[1, 2]], "NMS")
     assert (name, list(sessions)) == ("XNAS", [days[2]])
     assert np.size(due(days, "XXX")[1]) == 0

@@ -391,6 +391,16 @@ def test_a_delisted_stock_keeps_its_scores_and_no_outcome_is_made_up(
     pd.testing.assert_frame_equal(later, before)
 
 
+def test_targets_past_a_list_of_holidays_are_said_to_be_guesses(capsys):
+    prices = yahoo_standin.snapshot("AAPL", 100)
+    for end, known in {"2026-11-20": True, "2026-12-18": False}.items():
+        prices.index = pd.bdate_range(end=end, periods=100)
+        now = close_of("RELIANCE.NS", prices.index[-1])
+        origin("RELIANCE.NS", prices, now, NOTHING)
+        line = "RELIANCE.NS: holidays after 2026-12-31 are not known; what is"
+        assert (line in capsys.readouterr().err) == (not known)
+
+
 def test_a_session_that_was_not_held_voids_what_was_forecast_for_it(
     ledger, market
 ):

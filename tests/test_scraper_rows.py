@@ -139,6 +139,31 @@ def test_what_is_not_saved_is_reported(chart, scrape, edit, gone, line):
     scrape.saves(line, history=HISTORY.drop(HISTORY.index[list(gone)]))
 
 
+def saturdays(chart, rows):
+    """Bars on Saturdays of 2001 from 7 July on, of a share in London."""
+    listed(chart, "LSE", [*ALL, *rows], "GBp")
+    days = pd.date_range("2001-07-07", periods=len(rows), freq="7D")
+    restamp(chart, range(-len(rows), 0), upstream.stamps(days))
+
+
+def test_a_bar_that_was_traded_outweighs_a_calendar(chart, scrape):
+    """One that repeats Friday's does not, nor one without a volume."""
+    friday = HISTORY.index.get_loc("2001-07-13")
+    saturdays(chart, [friday - 6, friday, friday - 6])
+    columns(chart)["volume"][-1] = 0
+    row = HISTORY.iloc[[friday - 6]].set_axis(pd.DatetimeIndex(["2001-07-07"]))
+    lines = [
+        "dropped 2001-07-14, 2001-07-21: the exchange was closed",
+        "kept 2001-07-07: traded at a weekend",
+    ]
+    scrape.saves(*lines, history=pd.concat([HISTORY, row]).sort_index())
+
+
+def test_many_bars_at_weekends_are_a_doubt(chart, scrape):
+    saturdays(chart, [*range(300, 306)])
+    scrape.refuses("6 of 506 rows are of weekends")
+
+
 SOUND = [
     (lambda c: reorder(c, SHUFFLED), ALL),
     (lambda c: reorder(c, [*ALL, 7, 7, 480, 499]), ALL),

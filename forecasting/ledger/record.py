@@ -66,10 +66,11 @@ def origin(
     """Where a ticker's forecast of this moment starts; Late if nowhere.
 
     ``recorded``: the ledger so far. It must be before the close of the next
-    session, after that of the last, and the first time from there.
+    session, after that of the last, and the first time from there. Where
+    holidays among the targets are not known a line says so.
     """
     last = prices.index[-1]
-    ahead = sessions_ahead(ticker, prices, STUDY.horizons).dates
+    ahead, note = sessions_ahead(ticker, prices, STUDY.horizons)
     known = recorded[recorded["ticker"] == ticker]["origin_date"]
     if close_of(ticker, last) > now:
         raise Late(
@@ -79,6 +80,8 @@ def origin(
     in_time(ticker, start, now)
     if (known == last).any():
         raise Late(f"on record already, from the close of {last.date()}")
+    if note:
+        say(f"{note}; what is forecast for one will be void")
     return start
 
 

@@ -15,7 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from exchange_calendars import get_calendar
+from exchange_calendars import get_calendar, tase_holidays
+from exchange_calendars.pandas_extensions.offsets import (
+    CompositeCustomBusinessDay as Weeks,
+)
 
 
 class Exchange(NamedTuple):
@@ -90,8 +93,26 @@ COINS = Exchange("24/7", codes="CCC")
 CURRENCIES = Exchange("24/5")
 UNKNOWN = Exchange()
 EVERY_DAY = "1111111"
+ONE_DAY = pd.Timedelta(days=1)
 # Their sessions are known to the day, so a gap there is a fault.
 CERTAIN = ["XNYS", "XNAS"]
+# Sessions that no calendar has, and when they ended in UTC: the National
+# Stock Exchange's and Bombay's circulars on Diwali, on the switch to the
+# other site, and on the budget.
+SPECIAL = {
+    "XBOM": [
+        "2023-11-12 13:45",  # Sunday, Diwali
+        "2024-03-02 07:00",  # Saturday, other site
+        "2024-05-18 07:10",  # Saturday, other site
+        "2024-11-01 13:30",  # Friday, Diwali
+        "2025-10-21 09:15",  # Tuesday, Diwali
+        "2026-02-01 10:00",  # Sunday, budget
+    ],
+}
+# Days that a calendar takes for sessions: Tel Aviv's week had changed before.
+NOT_HELD = {"XTAE": ["2026-01-04"]}
+# The last day whose holidays are listed, where a calendar does not end there.
+LISTED = {"XIDX": "2025-12-31", "XTAI": "2026-12-31"}
 
 BY_CODE = {c: e for e in [*EXCHANGES, COINS] for c in e.codes.split()}
 BY_SUFFIX = {s: e for e in EXCHANGES for s in e.suffixes.split()}
@@ -151,7 +172,7 @@ def sessions_ahead(ticker: str, history: pd.DataFrame, count: int) -> Ahead:
         return Ahead(dates, "")
     known = max(last, sessions[-1]) if len(dates) else last
     guess = pd.bdate_range(
-        known + pd.Timedelta(days=1),
+        known + ONE_DAY,
         periods=count - len(dates),
         freq="C",
         weekmask=week,
@@ -185,7 +206,7 @@ def sessions_since(
     # No more days than sessions.
     count = max((latest_date(now) - history.index[-1]).days, 0)
     days = sessions_ahead(ticker, history, count).dates
-    ends = (days + pd.Timedelta(days=1)).tz_localize("UTC")
+    ends = (days + ONE_DAY).tz_localize("UTC")
     known = _closes(exchange_of(ticker).calendar).reindex(days)
     return int((known.fillna(pd.Series(ends, days)) <= now).sum())
 
@@ -213,14 +234,15 @@ def closed(days: pd.DatetimeIndex, code: str) -> np.ndarray:
     """Days without a session, shape ``(n,)``: of those known for certain.
 
     ``code``: Yahoo's for an exchange. Outside the United States these are
-    the weekends alone.
+    the weekends alone, and a bar that was traded is better evidence.
     """
     name = BY_CODE.get(code, UNKNOWN).calendar
     sessions = calendar(name)
     if sessions.empty:
         return np.zeros(len(days), dtype=bool)
-    known = (days >= sessions[0]) & (days <= sessions[-1])
-    known &= (name in CERTAIN) | (days.day_of_week >= 5)
+    # Where a list of holidays has ended its weekends go on.
+    known = (name in CERTAIN) & (days <= sessions[-1])
+    known = (known | (days.day_of_week >= 5)) & (days >= sessions[0])
     return known & ~days.isin(sessions)
 
 
@@ -237,9 +259,10 @@ def due(days: pd.DatetimeIndex, code: str) -> tuple[str, pd.DatetimeIndex]:
 def last_closed(ticker: str, end: date | None) -> pd.Timestamp | None:
     """The last session that is over, before ``end``; None where not known."""
     closes = _closes(exchange_of(ticker).calendar)
-    over = closes.index[closes <= utc()]
-    if end:
-        over = over[over < pd.Timestamp(end)]
+    until = min(latest_date(), pd.Timestamp(end or latest_date()))
+    if closes.empty or closes.index[-1] + ONE_DAY < until:
+        return None  # the calendar has ended
+    over = closes.index[(closes <= utc()) & (closes.index < until)]
     return over[-1] if len(over) else None
 
 
@@ -258,6 +281,26 @@ def close_of(ticker: str, day: pd.Timestamp) -> pd.Timestamp:
     return closes[day] if day in closes.index else day.tz_localize("UTC")
 
 
+def _sessions_of(weeks: Weeks, stamps: np.ndarray) -> np.ndarray:
+    """Which days, shape ``(n,)``, an exchange trades whose week changes."""
+    days = stamps.astype("datetime64[D]")
+    held = np.is_busday(days, busdaycal=weeks.calendar)
+    for first, last, week in weeks.business_days:
+        spell = days <= np.datetime64(last, "D")
+        if first is not None:
+            spell &= days >= np.datetime64(first, "D")
+        held[spell] = np.is_busday(days[spell], busdaycal=week.calendar)
+    return held
+
+
+# exchange_calendars 4.13 overrides what pandas 3 no longer calls, and loses
+# extra Saturdays, changes of week and the holidays of the Hebrew calendar.
+Weeks._get_daily_offset_mask = _sessions_of
+for _rule in (
+    tase_holidays._HolidayOffset,
+    tase_holidays._YomKippurEveObserved,
+):
+    _rule._add_datetime = _rule._apply
 CALENDAR_LOCK = threading.Lock()  # filters of warnings are a process's
 
 
@@ -268,9 +311,12 @@ def _closes(name: str) -> pd.Series:
         # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
         warnings.simplefilter("ignore")
         # Not all reach back to 1960; most do for 20 years, the default. That
-        # of Tel Aviv breaks under pandas 3 unless it starts after its change
-        # of week; that of Athens always, and is not in the table.
-        for start in ["1960", None, "2026-01-05"] if name else []:
+        # of Athens breaks under pandas 3, and is not in the table.
+        for start in ["1960-01-04", None] if name else []:
             with contextlib.suppress(ValueError):
-                return get_calendar(name, start=start).closes
+                closes = get_calendar(name, start=start).closes
+                closes = closes.drop(pd.DatetimeIndex(NOT_HELD.get(name, [])))
+                for end in pd.DatetimeIndex(SPECIAL.get(name, []), tz="UTC"):
+                    closes[end.tz_localize(None).normalize()] = end
+                return closes.sort_index()[: LISTED.get(name)]
     return pd.Series([], pd.DatetimeIndex([]), "datetime64[ns, UTC]")

@@ -65,7 +65,10 @@ def validate(
     history = adjust(bars)
     reasons = row_faults(bars, history, reply)
     bad = reasons != ""
-    reasons[closed(bars.index, reply.exchange) & ~bad] = CLOSED
+    shut = closed(bars.index, reply.exchange) & ~bad
+    sure = due(bars.index, reply.exchange)[0] in CERTAIN
+    real = shut & traded(bars) & (not sure)
+    reasons[shut & ~real] = CLOSED
     if not live_bar:
         live = bars.index == reply.live
         reasons[live], bad[live] = IN_PROGRESS, False
@@ -79,6 +82,14 @@ def validate(
     if unknown := used["Volume"].isna().sum():
         note = f"{unknown} sessions without a volume, written as 0"
         checked.notes.append(note)
+    if real.any():
+        shown = ", ".join(str(d.date()) for d in bars.index[real][:10])
+        more = ", ..." if real.sum() > 10 else ""
+        checked.notes.append(f"kept {shown}{more}: traded at a weekend")
+    if real.sum() > max(FEW, MAX_LOST * len(bars)):
+        checked.doubts.append(
+            f"{real.sum()} of {len(bars)} rows are of weekends: wrong dates?"
+        )
     if bad.sum() > max(FEW, MAX_LOST * len(bars)):
         last = bars.index[bad][-1].date()
         checked.doubts.append(
@@ -129,6 +140,13 @@ def row_faults(
         "the volume is impossible": (volume < 0) | (volume > MAX_VOLUME),
     }
     return np.select(list(faults.values()), list(faults), "").astype(object)
+
+
+def traded(bars: pd.DataFrame) -> np.ndarray:
+    """With a volume, and not the bar before once more, shape `(n,)`."""
+    table = bars[[*OHLC, "Volume"]]
+    again = (table == table.shift()).all(axis=1)
+    return ((bars["Volume"] > 0) & ~again).to_numpy()
 
 
 def one_bar_a_day(
