@@ -39,7 +39,7 @@ NAMES = {
     "Linear": "linear, on what the LSTM reads",
     "PoolLinear": "the same, from 1,211 stocks",
     "PoolAverages": "the same, on averages of the past",
-    "Memoryless": "network without a memory",
+    "Memoryless": "LSTM without its memory",
     "LSTM": "LSTM",
 }
 
