@@ -26,16 +26,15 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
-import nbformat
+from habits import ROOT, code_cells, ignored, read
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = [
     *sorted(path.relative_to(ROOT) for path in ROOT.glob("theory/*.ipynb")),
     Path("predictor.ipynb"),
 ]
 DRAWS = 3
-COPIED = ["data", "forecasting", "results", "theory", "predictor.ipynb"]
+COPIED = ["data", "forecasting", "results", "theory"]
 
 # An exercise names its seed, and its solution answers for that one.
 NOT_WITH = {"seeds": {"solutions"}}
@@ -173,13 +172,13 @@ def main() -> int:
                 if name.stem in NOT_WITH.get(kind, ()):
                     continue
                 start = time.perf_counter()
-                faults, compared = run(name, kind, number, switches)
+                faults, count = run(name, kind, number, switches)
                 cells[name, kind] += 1
                 for fault in faults:
                     failed[name, kind, *fault].append(number)
                 took = time.perf_counter() - start
                 print(
-                    f"{name} {kind} {number}: {len(faults)} of {compared} "
+                    f"{name} {kind} {number}: {len(faults)} of {count} "
                     f"cells, {took:.0f} s",
                     *faults,
                     sep="\n  ",
@@ -233,18 +232,15 @@ def run(name: Path, kind: str, number: int, switches: dict) -> tuple:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "copy")  # a path without the symbolic links
         for part in COPIED:
-            source, target = ROOT / part, copy / part
-            if source.is_dir():
-                shutil.copytree(source, target)
-            elif source.exists():
-                shutil.copy(source, target)
+            shutil.copytree(ROOT / part, copy / part)
+        shutil.copy(ROOT / "predictor.ipynb", copy)
         write = {"encoding": "utf-8"}
         (copy / "sitecustomize.py").write_text(SITECUSTOMIZE, **write)
         for path, lines in HOOKS.items():
             with (copy / path).open("a", **write) as file:
                 file.write("\n\nfrom sitecustomize import nudged, shifted\n")
                 file.write(lines + "\n")
-        nb = nbformat.read(copy / name, 4)
+        nb = read(copy / name)
         stored = [compared(cell) for cell in code_cells(nb)]
         env = os.environ | switches | {"ROBUST": f"{kind} {number}"}
         env |= {"PYTHONPATH": str(copy)}
@@ -270,14 +266,9 @@ def run(name: Path, kind: str, number: int, switches: dict) -> tuple:
     return faults, len(stored)
 
 
-def code_cells(nb) -> list:
-    """The cells with code, in order."""
-    return [cell for cell in nb.cells if cell.cell_type == "code"]
-
-
 def compared(cell) -> str:
     """What nbval would compare of a cell's outputs: text, no images."""
-    if "nbval-ignore-output" in cell.metadata.get("tags", []):
+    if ignored(cell):
         return ""
     streams, data = "", []
     for output in cell.outputs:

@@ -12,9 +12,10 @@ import simulate
 from scipy import stats
 from sklearn.linear_model import Ridge
 
+from forecasting.files import checksum
 from forecasting.market.prices import read_csv, to_csv
 from forecasting.pool import arms, data, report, scores
-from forecasting.pool.__main__ import Job, parts_of, plan, run_all
+from forecasting.pool.__main__ import Job, main, parts_of, plan, run_all
 
 POOL, DEV = ("P1", "P2", "P3", "P4"), ("Q1", "Q2")
 SESSIONS = 4600  # 2000-01-03 to 2017-08
@@ -179,35 +180,24 @@ def test_intervals_hold_what_they_say():
     assert scores.stocks_needed([4, 16, 64], grow, 0.3) == [np.inf] * 3
 
 
-RULES = {
-    "fewer than 3,100 rows": lambda p: p.iloc[-3000:],
-    "listed after 2005-03": lambda p: p.loc["2005-05":],
-    "ends before 2017-10": lambda p: p.loc[:"2017-09"],
-    "turnover below $1 m a day": lambda p: p * [1, 1, 1, 1, 1e-6],
-    "a close below $0.50": lambda p: p / [1e3, 1e3, 1e3, 1e3, 1e-3],
-    "no volume on a day": lambda p: p.assign(
-        Volume=p["Volume"] * (p.index.day > 1)
-    ),
-    "a session beyond e^1.2": lambda p: p.mul(
-        1 + 3 * (p.index > "2009"), axis=0
-    ),
-    None: lambda p: p,
-}
-
-
-@pytest.mark.parametrize(("fault", "change"), RULES.items())
-def test_a_file_of_the_public_data_set_is_converted(fault, change, tmp_path):
-    prices = change(garch_walk(SESSIONS + 100, 3))
-    source, target = tmp_path / "t.us.txt", tmp_path / "T.csv"
-    prices.assign(OpenInt=0).to_csv(source)
-    assert data.convert(source, target) == fault
-    if fault is None:
-        read = read_csv(target)
-        pd.testing.assert_frame_equal(
-            read, prices, rtol=1e-5, check_freq=False
-        )
-    else:
-        assert not target.exists()
+def test_files_of_the_public_data_set_are_converted(tmp_path, capsys):
+    """Those of another content are named, and those that are missing."""
+    (out := tmp_path / "out").mkdir()
+    prices = garch_walk(300, 3)
+    prices.assign(OpenInt=0).to_csv(tmp_path / "t.us.txt")
+    prices.assign(OpenInt=0).to_csv(tmp_path / "u.us.txt")
+    data.convert(tmp_path / "t.us.txt", tmp_path / "T.csv")
+    right = checksum((tmp_path / "T.csv").read_bytes())
+    listed = ["ticker,role,sha256", f"T,pool,{right}", "U,dev,0", "V,dev,0"]
+    (out / "stocks.csv").write_text("\n".join(listed))
+    names = ["data", "dev", "convert", "out"]
+    folders = [tmp_path / "pool", tmp_path / "dev", tmp_path, out]
+    pairs = zip(names, folders, strict=True)
+    assert main([f"--{name}={folder}" for name, folder in pairs]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert [line[:2] for line in said] == ["U:", "V:"]
+    read = read_csv(tmp_path / "pool" / "T.csv")
+    pd.testing.assert_frame_equal(read, prices, rtol=1e-5, check_freq=False)
 
 
 def test_a_killed_run_continues_to_the_same_table(folders, tmp_path):

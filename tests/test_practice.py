@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from forecasting.models.backend import keras, tf
+from forecasting.models.backend import keras
 from theory import practice
 from theory.cells import logistic, lstm_forward
 from theory.tasks import adding_problem, spelled_out
@@ -70,16 +70,6 @@ def test_pytorch_weights_are_uniform_within_their_bounds():
     assert b.std() == pytest.approx(2**0.5 / 8 / 3**0.5, rel=0.15)
 
 
-def test_pytorch_has_that_start():
-    torch = pytest.importorskip("torch")
-    torch.manual_seed(0)
-    layer, dense = torch.nn.LSTM(3, 64), torch.nn.Linear(64, 2)
-    theirs = [*layer.parameters(), *dense.parameters()]
-    pooled = np.concatenate([a.detach().numpy().ravel() for a in theirs])
-    assert np.abs(pooled).max() <= 1 / 8
-    assert pooled.std() == pytest.approx(1 / 8 / 3**0.5, rel=0.02)
-
-
 def normalised(a, gain=1.0, shift=0.0):
     mean, variance = a.mean(1, keepdims=True), a.var(1, keepdims=True)
     return (a - mean) / np.sqrt(variance + 1e-3) * gain + shift
@@ -117,13 +107,6 @@ def test_fit_seeds_starts_every_seed_afresh(masks):
     assert one.shape == (3, 2)
     np.testing.assert_allclose(one[0], one[2], rtol=1e-6)
     assert not np.allclose(one[0], one[1])
-
-
-def test_the_network_is_compiled_with_one_logit_per_step():
-    model = practice.network("layer norm", 3, depth=2)
-    assert model.output_shape == (None, 9, 1)
-    assert model.jit_compile
-    assert isinstance(model.optimizer.learning_rate.value, tf.Variable)
 
 
 def test_paired_table_judges_by_the_interval_of_the_differences():

@@ -33,10 +33,8 @@ def seven(
 
 def _price(close: pd.Series) -> tuple[str, str]:
     rate, years = findings.growth(close)
-    worst, outside = (
-        findings.drawdown(close).min(),
-        findings.outside_past(close),
-    )
+    worst = findings.drawdown(close).min()
+    outside = findings.outside_past(close)
     answer = (
         f"It changed by {rate:+.1f} % a year over {years:.1f} years, and "
         f"stood {-worst:.0f} % below its peak at worst."

@@ -210,10 +210,11 @@ def convert(source: Path, listed: Path, folders: dict[str, Path]) -> int:
         folder = folders[stock.role]
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{stock.ticker}.csv"
-        fault = data.convert(source / f"{stock.ticker.lower()}.us.txt", target)
-        if not fault and checksum(target.read_bytes()) != stock.sha256:
-            fault = "not the file of the experiment (sha256)"
-        if fault:
+        try:
+            data.convert(source / f"{stock.ticker.lower()}.us.txt", target)
+            if checksum(target.read_bytes()) != stock.sha256:
+                raise PriceError("not the file of the experiment (sha256)")
+        except (PriceError, OSError) as fault:
             say(f"{stock.ticker}: {fault}")
             faults += 1
     return int(faults > 0)

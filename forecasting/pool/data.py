@@ -29,7 +29,6 @@ SPLIT = {
     "dev": ("2013-01-01", "2017-12-31"),
 }
 LEVELS = 5  # of strata: 4, 16, 64, 256, 1024 of them
-ARRAYS = ("x", "y", "moved", "variance", "recent", "drift", "date")
 
 
 class Rows(NamedTuple):
@@ -64,6 +63,9 @@ class Rows(NamedTuple):
         begin = max(np.searchsorted(days, low), STUDY.first)
         end = np.searchsorted(days, high, "right") - STUDY.horizons
         return np.arange(start + begin, start + max(end, begin))
+
+
+ARRAYS = Rows._fields[:-1]
 
 
 def stock_rows(prices: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -174,41 +176,16 @@ def pools(stocks: pd.DataFrame, permutation: int) -> dict[int, list[str]]:
     return nested
 
 
-def convert(source: Path, target: Path) -> str | None:
-    """Write a ``….us.txt`` of the public data set as a CSV; why not, if not.
+def convert(source: Path, target: Path) -> None:
+    """Write a ``….us.txt`` of the public data set as a CSV of the project's.
 
-    ``Date,Open,High,Low,Close,Volume,OpenInt`` → the project's format, from
-    1990 on, six significant digits. The rules are those of the experiment.
+    ``Date,Open,High,Low,Close,Volume,OpenInt``: from 1990 on, six significant
+    digits. Raises PriceError for a file that breaks the contract.
     """
     prices = pd.read_csv(source, index_col="Date", parse_dates=True)
-    prices = prices.loc["1990":, COLUMNS]
-    reason = unfit(prices)
-    if reason is None:
-        prices = check(prices, source.name)
-        lines = [",".join(["Date", *COLUMNS])]
-        for day, *values, volume in prices.itertuples():
-            numbers = [f"{value:.6g}" for value in values]
-            lines.append(",".join([f"{day:%F}", *numbers, f"{volume:.0f}"]))
-        write_file("\n".join([*lines, ""]).encode(), target)
-    return reason
-
-
-def unfit(prices: pd.DataFrame) -> str | None:
-    """Why a stock is not one of the experiment's; None if it is.
-
-    By its rows from 2005 on: adjusted prices long ago are all small.
-    """
-    late = prices.loc[BEGIN:]
-    if len(late) < 3100:
-        return "fewer than 3,100 rows"
-    close = late["Close"].to_numpy()
-    faults = {
-        "listed after 2005-03": str(late.index[0]) >= "2005-04",
-        "ends before 2017-10": str(late.index[-1]) < "2017-10",
-        "turnover below $1 m a day": np.median(close * late["Volume"]) < 1e6,
-        "a close below $0.50": close.min() < 0.5,
-        "no volume on a day": late["Volume"].min() <= 0,
-        "a session beyond e^1.2": (close[1:] / close[:-1]).max() > np.exp(1.2)
-        or (close[1:] / close[:-1]).min() < np.exp(-1.2),
-    }
-    return next((fault for fault, found in faults.items() if found), None)
+    prices = check(prices.loc["1990":, COLUMNS], source.name)
+    lines = [",".join(["Date", *COLUMNS])]
+    for day, *values, volume in prices.itertuples():
+        numbers = [f"{value:.6g}" for value in values]
+        lines.append(",".join([f"{day:%F}", *numbers, f"{volume:.0f}"]))
+    write_file("\n".join([*lines, ""]).encode(), target)

@@ -89,13 +89,9 @@ def markdown(fits: Fits) -> str:
             with suppress(KeyError):
                 gains = [compare(fits, pool, arm, rival, w) for w in READ]
                 one = gains[READ.index(("crps", 1))]
-                cells = [f"{arm} over {rival}", *map(str, gains)]
-                cells += [
-                    f"{one.stocks:.0%}",
-                    f"{one.years:.0%}",
-                    str(one.fits),
-                ]
-                lines.append(f"| {' | '.join(cells)} |")
+                cells = " | ".join(map(str, gains))
+                shares = f"{one.stocks:.0%} | {one.years:.0%} | {one.fits}"
+                lines.append(f"| {arm} over {rival} | {cells} | {shares} |")
     lines += ["", *(verdict(fits, r, h) for h in (1, 5) for r in DECIDE)]
     return "\n".join([*lines, ""])
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import scoringrules
+from statsmodels.api import OLS
 
 from forecasting.evaluation.losses import qlike
 from forecasting.models.baselines import fit_student_t
@@ -139,14 +140,11 @@ def fixed_b(series: np.ndarray, b: float = BANDWIDTH) -> float:
     Bartlett's weights on b × n lags; the quantile is that of the statistic's
     own distribution with so many (Kiefer & Vogelsang 2005, table 1).
     """
-    n, lags = len(series), int(np.ceil(b * len(series)))
-    centred = series - series.mean()
-    variance = centred @ centred / n
-    for lag in range(1, lags):
-        covariance = centred[lag:] @ centred[:-lag] / n
-        variance += 2 * (1 - lag / lags) * covariance
+    lags = int(np.ceil(b * len(series)))
+    mean = OLS(series, np.ones(len(series)))
+    fit = mean.fit(cov_type="HAC", cov_kwds={"maxlags": lags - 1})
     quantile = 1.9600 + 2.9694 * b + 0.4160 * b**2 - 0.5324 * b**3
-    return quantile * np.sqrt(variance / n)
+    return quantile * fit.bse[0]
 
 
 def bootstrap(series: np.ndarray, permutation: list[int]) -> np.ndarray:
@@ -177,16 +175,13 @@ def stocks_needed(sizes: list[int], draws: np.ndarray, bar: float) -> list:
     """
     found = []
     for gains in np.transpose(draws):
-        below = np.flatnonzero(gains < bar)
-        last = below[-1] if len(below) else -1
-        if last == len(sizes) - 1:
-            found.append(np.inf)
-        elif last == -1:
+        last = max(np.flatnonzero(gains < bar), default=-1)
+        if last == -1:
             found.append(sizes[0])
+        elif last == len(sizes) - 1:
+            found.append(np.inf)
         else:
-            low, high = gains[last : last + 2]
-            share = (bar - low) / (high - low)
-            found.append(
-                sizes[last] * (sizes[last + 1] / sizes[last]) ** share
-            )
+            two = slice(last, last + 2)
+            needed = np.interp(bar, gains[two], np.log(sizes[two]))
+            found.append(np.exp(needed))
     return list(np.quantile(found, [0.025, 0.5, 0.975], method="nearest"))
