@@ -91,6 +91,7 @@ FAULTS = [
     (body('{"chart": {"result": [{"me'), "not JSON"),
     (body(b'{"chart": "\xff\xfe"}'), "not JSON"),
     (body("[" * 100_000), "not JSON"),
+    (body('{"chart": {"result": [{"meta": {}, "meta": {}}]}}'), "not JSON"),
     (body(b"\x1f\x8bx", Content_Encoding="gzip"), "not JSON"),
     (body(b"\x1f\x8bgarbage", Content_Encoding="gzip"), "connection broke"),
     *[(body(text), "not Yahoo's format") for text in NO_CHART],
