@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import simulate
+from conftest import output
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -272,15 +272,9 @@ def test_an_installed_copy_keeps_its_data_in_the_current_folder(tmp_path):
     site = tmp_path / "lib" / "site-packages"
     shutil.copytree(ROOT / "forecasting", site / "forecasting")
     (tmp_path / "lib" / "data").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c"]
-        + ["from forecasting.market import prices; print(prices.DATA)"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(site)},
-        capture_output=True,
-        encoding="utf-8",
-    )
-    assert done.stdout.strip() == str(tmp_path / "data"), done.stderr
+    code = "from forecasting.market import prices; print(prices.DATA)"
+    here = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": str(site)}}
+    assert output("-c", code, **here).strip() == str(tmp_path / "data")
 
 
 def test_prices_are_looked_for_in_data_and_in_the_snapshot(monkeypatch):
