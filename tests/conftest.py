@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +22,28 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # The suite is about the frozen histories, whatever a user has scraped.
 os.environ["FORECASTING_DATA"] = str(ROOT / "data" / "snapshot")
+
+
+def process(*arguments, **options):
+    """A Python of its own, at the root; it may import what tests import."""
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    usual = {
+        "cwd": ROOT,
+        "env": os.environ | {"PYTHONPATH": path, "PYTHONUTF8": "1"},
+        "encoding": "utf-8",
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+    }
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.Popen(command, **usual | options)
+
+
+def output(*arguments, **options):
+    """What a Python of its own prints; it must not fail."""
+    run = process(*arguments, **options)
+    out, err = run.communicate()
+    assert run.returncode == 0, err
+    return out
 
 
 @pytest.fixture

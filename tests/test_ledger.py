@@ -4,18 +4,18 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections import defaultdict
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import scoringrules
 import yahoo_standin
+from conftest import output
 from simulate import garch_walk
 
 from forecasting.evaluation.significance import confidence_sequence
@@ -98,10 +98,8 @@ def everything(folder):
 def test_a_day_is_in_the_columns_of_the_hubverse(ledger, market):
     day = market["AAPL"].index[306]
     folder = ledger / f"{day.date()}"
-    assert {p.name for p in folder.iterdir()} == {
-        *(f"{name}.csv" for name in MODELS),
-        "record.json",
-    }
+    names = {"record.json", *(f"{name}.csv" for name in MODELS)}
+    assert {p.name for p in folder.iterdir()} == names
     table = pd.read_csv(folder / "LSTM.csv")
     head = "model_id,origin_date,target_end_date,horizon,ticker,"
     assert ",".join(table) == head + "output_type,output_type_id,value"
@@ -277,15 +275,8 @@ def visible(folder):
 @pytest.mark.skipif(os.name == "nt", reason="no fork, no SIGKILL")
 def test_killed_at_any_moment_a_day_is_whole_or_not_there(ledger):
     before = everything(ledger)
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(ledger)],
-        cwd=ROOT / "tests",
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    *killed, last = (int(x.split()[1]) for x in done.stdout.splitlines())
+    out = output("-c", KILLED, ledger)
+    *killed, last = (int(x.split()[1]) for x in out.splitlines())
     assert set(killed) == {signal.SIGKILL} and len(killed) > 20
     assert last in (0, signal.SIGKILL)  # after the rename it is there
     names = ["record.json", *(f"{name}.csv" for name in MODELS)]
@@ -319,6 +310,16 @@ def brute_force(ledger, market):
     return out
 
 
+def same_scores(scores, expected, rel=1e-6):
+    """Scores are those of ``brute_force``, and all of them."""
+    assert len(scores) == len(expected)
+    for row in scores.itertuples():
+        dates = f"{row.origin_date:%F}", f"{row.target_end_date:%F}"
+        key = row.model_id, *dates, row.horizon, row.ticker
+        found = [row.crps, row.cover_80]
+        assert found == pytest.approx(expected[key], rel=rel)
+
+
 def test_scores_are_those_of_plain_loops(ledger, market):
     known = {t: p.iloc[:312] for t, p in market.items()}
     scores = scoring.score(days.read(ledger), known)
@@ -328,15 +329,9 @@ def test_scores_are_those_of_plain_loops(ledger, market):
         "scored": 2 * 3 * (6 + 6),
         "pending": 2 * 3 * 6,
     }
-    for row in scores[scores["state"] == "scored"].itertuples():
-        dates = f"{row.origin_date:%F}", f"{row.target_end_date:%F}"
-        key = row.model_id, *dates, row.horizon, row.ticker
-        assert [row.crps, row.cover_80] == pytest.approx(expected[key])
-    assert (
-        scores.loc[scores["state"] == "pending", scoring.SCORES]
-        .isna()
-        .all(axis=None)
-    )
+    same_scores(scores[scores["state"] == "scored"], expected)
+    pending = scores[scores["state"] == "pending"]
+    assert pending[scoring.SCORES].isna().all(axis=None)
 
 
 def test_quantiles_score_nearly_as_the_whole_distribution():
@@ -417,13 +412,8 @@ def test_missed_days_stay_visible(ledger, market, tmp_path):
     gaps = missed(recorded["origin_date"], known["AAPL"].index)
     # The evening in between, and those since; the last may still come.
     assert list(gaps) == list(market["AAPL"].index[[303, 307, 308]])
-    page.draw(
-        ledger,
-        recorded,
-        scoring.score(recorded, known),
-        matured(ledger, known)[0],
-        known,
-    )
+    scores = scoring.score(recorded, known)
+    page.draw(ledger, recorded, scores, matured(ledger, known)[0], known)
     text = (ledger / "README.md").read_text("utf-8")
     assert "3 sessions: 2011-03-17, 2011-03-23 to 2011-03-24." in text
 
@@ -535,17 +525,14 @@ def test_a_model_that_peeks_is_caught(tmp_path):
     ratio = backtest.summary.query("ticker == 'AAPL' and model == 'mine'")
     assert (ratio["crps_vs_rw"] < 0.3).all()
 
-    models = {}
-    for name, fit in [("LSTM", Peeking()), ("RandomWalk", Peeking())]:
-        fit.fit({"AAPL": prices[:700]})
-        models[name] = fit
     # The random walk is what Peeking is where there is nothing to see.
-    for fit in models.values():
-        fit.read = fit.predict
-    models["LSTM"].predict = lambda _, p, o: models["LSTM"].read(p, o)
-    models["RandomWalk"].predict = lambda _, p, o: models["RandomWalk"].read(
-        p.iloc[: o.max() + 1], o
-    )
+    fit = Peeking().fit({"AAPL": prices[:700]})
+    ahead = lambda _, p, o: fit.predict(p, o)  # noqa: E731
+    blind = lambda _, p, o: fit.predict(p.iloc[: o.max() + 1], o)  # noqa: E731
+    models = {
+        name: SimpleNamespace(predict=predict, **vars(fit))
+        for name, predict in [("LSTM", ahead), ("RandomWalk", blind)]
+    }
     play(tmp_path, {"AAPL": prices}, range(700, 740), models)
     scores, _ = matured(tmp_path, {"AAPL": prices})
     summary = scoring.summarise(scores, days.read(tmp_path))

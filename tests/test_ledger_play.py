@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yahoo_standin as upstream
-from test_ledger import brute_force, visible
+from test_ledger import brute_force, same_scores, visible
 
 from forecasting.ledger import days
 from forecasting.ledger.__main__ import NOT_NOW, main
@@ -167,13 +167,7 @@ def test_sixty_sessions(market, capsys):
     assert data["IBM"].index[-1] == market.dates[START + DELISTED - 1]
     expected = brute_force(ledger, data)
     scores = days.parse((ledger / "scores.csv").read_bytes())
-    assert len(scores) == len(expected)
-    for row in scores.itertuples():
-        dates = f"{row.origin_date:%F}", f"{row.target_end_date:%F}"
-        key = row.model_id, *dates, row.horizon, row.ticker
-        assert [row.crps, row.cover_80] == pytest.approx(
-            expected[key], rel=1e-5
-        )
+    same_scores(scores, expected, rel=1e-5)  # as written in a CSV
     text = (ledger / "README.md").read_text("utf-8")
     gaps = [f"{market.dates[START + n]:%F}" for n in (MISSED, LATE, DOWN)]
     since = (f"{market.dates[START + n]:%F}" for n in (60, 84))

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import simulate
+from conftest import output
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -30,37 +30,28 @@ def write(folder, text, ticker="AAA"):
     return path
 
 
-def line(text, number, new):
-    """The text with one line (the header is 1) replaced."""
-    lines = text.splitlines()
-    lines[number - 1] = new
-    return "\n".join(lines) + "\n"
-
-
-def field(text, number, column, value):
-    """The text with one field of one line replaced."""
-    header, fields = (text.splitlines()[k].split(",") for k in (0, number - 1))
-    fields[header.index(column)] = value
-    return line(text, number, ",".join(fields))
-
-
-def swapped(text, first, second):
-    lines = text.splitlines()
-    return line(line(text, first, lines[second - 1]), second, lines[first - 1])
-
-
-def without(text, column):
-    table = pd.DataFrame([row.split(",") for row in text.splitlines()])
-    kept = table.loc[:, table.iloc[0] != column]
-    return "\n".join(",".join(row) for row in kept.to_numpy()) + "\n"
-
-
-def dated(number):
-    return GOOD.splitlines()[number - 1].split(",")[0]
-
-
 LINES = GOOD.splitlines()
-DAY = dated(40)
+TABLE = pd.DataFrame([row.split(",") for row in LINES[1:]])
+TABLE.columns = LINES[0].split(",")
+DAY, LATER = TABLE["Date"][28], TABLE["Date"][38]
+
+
+def text(table):
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def field(column, value):
+    """The good text with one field of line 40 replaced."""
+    table = TABLE.copy()
+    table.loc[38, column] = value
+    return text(table)
+
+
+def rows(*order):
+    """The good text, but its lines 30 and 31 are these."""
+    return text(TABLE.iloc[[*range(28), *order, *range(30, len(TABLE))]])
+
+
 NO_NUMBERS = [
     *[("High", ""), ("Volume", ""), ("Low", "inf"), ("Close", "n.a")],
     *[("Open", "True"), ("Close", "1_0"), ("High", "9" * 400)],
@@ -73,33 +64,30 @@ FIELDS = [
         for date in ["05/01/2000", "20000501", "2000-02-30", "0000-01-01"]
     ],
     ("Date", "", "line 40: Date is not YYYY-MM-DD: nan"),
-    *[(c, x, f"{DAY}: {c} is not a finite number") for c, x in NO_NUMBERS],
-    ("Close", "0", f"{DAY}: Close is not positive"),
-    ("Open", "-3.5", f"{DAY}: Open is not positive"),
-    ("Close", "1e9", f"{DAY}: Close lies above High"),
-    ("Close", "0.1", f"{DAY}: Close lies below Low"),
-    ("Volume", "-1", f"{DAY}: Volume is not between 0 and 1e+15"),
-    ("Volume", "9" * 30, f"{DAY}: Volume is not between 0 and 1e+15"),
-    ("Volume", "1,1", "not a readable CSV"),
+    *[(c, x, f"{LATER}: {c} is not a finite number") for c, x in NO_NUMBERS],
+    ("Close", "0", f"{LATER}: Close is not positive"),
+    ("Open", "-3.5", f"{LATER}: Open is not positive"),
+    ("Close", "1e9", f"{LATER}: Close lies above High"),
+    ("Close", "0.1", f"{LATER}: Close lies below Low"),
+    ("Volume", "-1", f"{LATER}: Volume is not between 0 and 1e+15"),
+    ("Volume", "9" * 30, f"{LATER}: Volume is not between 0 and 1e+15"),
 ]
+UNREADABLE = "not a readable CSV"
 FAULTS = {
-    "missing column": (without(GOOD, "Close"), "no column Close"),
-    "no dates": (without(GOOD, "Date"), "no column Date"),
-    "unsorted": (swapped(GOOD, 30, 31), f"{dated(30)} is not in order"),
-    "duplicate": (line(GOOD, 31, LINES[29]), f"{dated(30)} is there twice"),
+    "missing column": (text(TABLE.drop(columns="Close")), "no column Close"),
+    "no dates": (text(TABLE.drop(columns="Date")), "no column Date"),
+    "unsorted": (rows(29, 28), f"{DAY} is not in order"),
+    "duplicate": (rows(28, 28), f"{DAY} is there twice"),
+    "a field more": (GOOD.replace(LINES[39], LINES[39] + ",1"), UNREADABLE),
     "more fields": (
         "\n".join([LINES[0], *[f"{row},1" for row in LINES[1:]], ""]),
         "rows have more fields than the header",
     ),
     "no rows": (LINES[0] + "\n", "no rows"),
-    "empty file": ("", "not a readable CSV"),
-    "too few rows": (
-        "\n".join(LINES[:600]) + "\n",
-        "AAA: 599 sessions, but 1 test folds need 672",
-    ),
+    "empty file": ("", UNREADABLE),
 } | {
     f"{name} {value if len(value) < 12 else len(value)}": (
-        field(GOOD, 40, name, value),
+        field(name, value),
         message,
     )
     for name, value, message in FIELDS
@@ -122,42 +110,27 @@ def refused(capsys):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_faulty_csv_is_refused_naming_file_place_and_fault(fault, tmp_path):
-    text, expected = FAULTS[fault]
-    path = write(tmp_path, text)
-    with pytest.raises(PriceError) as error:
-        protocol.fold_dates(prices.load_directory(tmp_path), 1)
-    message = str(error.value)
-    assert expected in message
-    assert "\n" not in message
-    if "sessions" not in expected:
-        assert message.startswith(path.as_posix())
-
-
-@pytest.mark.parametrize(
-    "fault", ["missing column", "unsorted", "duplicate", "High "]
-)
-def test_the_command_says_it_in_one_line(fault, refused, tmp_path):
-    text, expected = FAULTS[fault]
+def test_a_faulty_csv_is_refused_naming_file_place_and_fault(
+    fault, refused, tmp_path
+):
+    content, expected = FAULTS[fault]
+    path = write(tmp_path, content)
     write(tmp_path, GOOD, "FINE")
-    write(tmp_path, text)
     message = refused(tmp_path, "--out", tmp_path / "verdict.csv")
-    assert message.startswith(str(tmp_path / "AAA.csv"))
-    assert message.endswith(expected)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "AAA.csv",
-        "FINE.csv",
-    ]
+    assert message.startswith(f"{path.as_posix()}: ")
+    assert expected in message
+    assert {p.name for p in tmp_path.iterdir()} == {"AAA.csv", "FINE.csv"}
 
 
-def test_the_command_refuses_too_few_rows(refused, tmp_path):
-    write(tmp_path, "\n".join(GOOD.splitlines()[:751]) + "\n")
-    out = tmp_path / "verdict.csv"
-    message = refused(tmp_path, "--models", "GARCH", "--out", out)
-    assert message == (
-        "AAA: 750 sessions, but 4 test folds need 1428; use fewer folds"
+@pytest.mark.parametrize("rows, folds, needs", [(599, 1, 672), (750, 4, 1428)])
+def test_too_few_rows_are_refused(refused, tmp_path, rows, folds, needs):
+    write(tmp_path, text(TABLE[:rows]))
+    options = ["--models", "GARCH", "--out", tmp_path / "verdict.csv"]
+    assert refused(tmp_path, *options, "--folds", folds) == (
+        f"AAA: {rows} sessions, but {folds} test folds need {needs}; "
+        "use fewer folds"
     )
-    assert not out.with_suffix(".parts").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["AAA.csv"]
 
 
 def test_the_command_refuses_what_is_not_there(refused, tmp_path):
@@ -289,8 +262,8 @@ def test_a_small_price_keeps_six_significant_digits():
 
 
 def test_a_close_past_the_high_by_rounding_is_read(tmp_path):
-    high = float(GOOD.splitlines()[39].split(",")[2])
-    path = write(tmp_path, field(GOOD, 40, "Close", str(high * 1.00005)))
+    close = str(float(TABLE["High"][38]) * 1.00005)
+    path = write(tmp_path, field("Close", close))
     assert len(prices.read_csv(path)) == 800
 
 
@@ -299,15 +272,9 @@ def test_an_installed_copy_keeps_its_data_in_the_current_folder(tmp_path):
     site = tmp_path / "lib" / "site-packages"
     shutil.copytree(ROOT / "forecasting", site / "forecasting")
     (tmp_path / "lib" / "data").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c"]
-        + ["from forecasting.market import prices; print(prices.DATA)"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(site)},
-        capture_output=True,
-        encoding="utf-8",
-    )
-    assert done.stdout.strip() == str(tmp_path / "data"), done.stderr
+    code = "from forecasting.market import prices; print(prices.DATA)"
+    here = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": str(site)}}
+    assert output("-c", code, **here).strip() == str(tmp_path / "data")
 
 
 def test_prices_are_looked_for_in_data_and_in_the_snapshot(monkeypatch):
@@ -346,26 +313,31 @@ def test_loading_says_which_file_and_up_to_when(tmp_path, monkeypatch, capsys):
     )
 
 
-def test_garman_klass_finds_the_variance_of_a_day():
-    """Five times as sharply as its squared move does.
-
-    Discrete steps miss the extremes by a little, hence the tolerance.
-    """
+def brownian(overnight):
+    """2,000 days of variance 0.02², a share of it before the open."""
     rng = np.random.default_rng(0)
-    days, steps, variance = 2000, 2000, 0.02**2
-    paths = rng.normal(0, np.sqrt(variance / steps), (days, steps))
-    paths = paths.cumsum(axis=1)
-    history = pd.DataFrame(
-        {
-            "Open": 1.0,
-            "High": np.exp(paths.max(axis=1).clip(0)),
-            "Low": np.exp(paths.min(axis=1).clip(max=0)),
-            "Close": np.exp(paths[:, -1]),
-        }
-    )
+    steps = rng.normal(0, 0.02 * np.sqrt((1 - overnight) / 2000), (2000, 2000))
+    steps[:, 0] = rng.normal(0, 0.02 * np.sqrt(overnight), 2000)
+    path = np.exp(np.cumsum(steps.ravel()).reshape(steps.shape))
+    ends = {"Open": path[:, 0], "Close": path[:, -1]}
+    extremes = {"High": path.max(axis=1), "Low": path.min(axis=1)}
+    return pd.DataFrame(ends | extremes)
+
+
+# Discrete steps miss the extremes by a little, hence the tolerances.
+def test_garman_klass_finds_the_variance_of_a_day():
+    """Five times as sharply as its squared move does."""
+    history = brownian(overnight=0)
     estimate = garman_klass(history)
-    assert estimate.mean() == pytest.approx(variance, rel=0.1)
-    assert np.var(paths[:, -1] ** 2) > 5 * np.var(estimate)
+    assert estimate.mean() == pytest.approx(0.02**2, rel=0.1)
+    moves = np.log(history["Close"] / history["Open"])
+    assert np.var(moves**2) > 5 * np.var(estimate)
+
+
+def test_session_variance_is_the_variance_of_the_path():
+    """Of the range and of the gap."""
+    mean = session_variance(brownian(overnight=0.2)).mean()
+    assert mean == pytest.approx(0.02**2, rel=0.08)
 
 
 @given(st.floats(1e-3, 1e5), st.integers(0, 10))
@@ -381,16 +353,3 @@ def test_inputs_are_finite_and_know_no_currency(factor, seed):
 
 def test_inputs_of_a_price_that_never_moves_are_finite():
     assert np.isfinite(inputs(HISTORY * 0 + 25.0)).all()
-
-
-def test_session_variance_is_the_variance_of_the_path():
-    """Range and gap of a Brownian path, a fifth of it overnight."""
-    rng = np.random.default_rng(0)
-    steps = rng.normal(0, 0.02 * np.sqrt(0.8 / 2000), (2000, 2000))
-    steps[:, 0] = rng.normal(0, 0.02 * np.sqrt(0.2), 2000)
-    path = np.exp(np.cumsum(steps.ravel()).reshape(steps.shape))
-    ends = {"Open": path[:, 0], "Close": path[:, -1]}
-    extremes = {"High": path.max(axis=1), "Low": path.min(axis=1)}
-    history = pd.DataFrame(ends | extremes)
-    mean = session_variance(history).mean()
-    assert mean == pytest.approx(0.02**2, rel=0.08)

@@ -6,7 +6,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import sys
 import time
 import tomllib
@@ -19,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yahoo_standin as upstream
+from conftest import output, process
 from yahoo_standin import body, good, others, status
 
 from forecasting.files import write_file
@@ -35,17 +35,6 @@ ROOT = Path(__file__).resolve().parents[1]
 posix = pytest.mark.skipif(
     sys.platform == "win32", reason="POSIX signals, limits and permissions"
 )
-
-
-def process(*arguments, **options):
-    """A Python of its own, at the root of the repository."""
-    return subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
-        encoding="utf-8",
-        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
-    )
 
 
 def command(yahoo, folder, *arguments, python=(), **options):
@@ -119,9 +108,7 @@ def test_the_future_begins_where_the_day_begins_first():
 
 
 def test_scraper_py_is_the_command_and_is_not_installed():
-    run = process("scraper.py", "--help")
-    out, _ = run.communicate()
-    assert run.returncode == 0
+    out = output("scraper.py", "--help")
     for word in ["python scraper.py AAPL MSFT", "--force", "130"]:
         assert word in out
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -159,8 +146,7 @@ def test_a_hundred_tickers_are_not_mixed_up(yahoo, scrape):
         f"T{i:02}": base.mul([1 + i / 100] * 4 + [1]).round(6)
         for i in range(100)
     }
-    for name, history in histories.items():
-        yahoo.charts[name] = upstream.chart(name, history)
+    yahoo.charts = {n: upstream.chart(n, h) for n, h in histories.items()}
     yahoo.latency = 0.02
     assert scrape(*histories)[0] == 0
     for name, history in histories.items():
@@ -170,10 +156,9 @@ def test_a_hundred_tickers_are_not_mixed_up(yahoo, scrape):
 
 def many(yahoo, count):
     """Names of tickers that the stand-in serves, all with one history."""
+    history = upstream.snapshot("AAPL", 100)
     names = [f"T{i:02}" for i in range(count)]
-    for name in names:
-        history = upstream.snapshot("AAPL", 100)
-        yahoo.charts[name] = upstream.chart(name, history)
+    yahoo.charts |= {name: upstream.chart(name, history) for name in names}
     return names
 
 
@@ -360,7 +345,6 @@ def test_ctrl_c_keeps_what_is_finished(yahoo, tmp_path):
 
 STUDY = """
 import sys
-sys.path.insert(0, "tests")
 from yahoo_standin import StandIn
 from forecasting import study
 from forecasting.market import yahoo
@@ -408,14 +392,13 @@ def test_the_four_steps_of_the_docstring_are_the_commands(
     steps = re.findall(r"^ {4}(\w.*)$", text, re.MULTILINE)
     ask = partial(fetch, client=Client(yahoo.session()))
     here = {"fetch": ask, "parse": parse, "validate": validate}
-    exec(
-        "\n".join(steps), here | {"write_history": write_history, "Path": Path}
-    )
+    here |= {"write_history": write_history, "Path": Path}
+    exec("\n".join(steps), here)
     assert Path("data", "AAPL.csv").read_bytes() == saved
 
 
 def test_the_folder_is_made_and_nothing_new_leaves_the_file_untouched(scrape):
-    scrape.folder = scrape.folder / "deep" / "down"
+    scrape.folder /= "deep/down"
     scrape.saves()
     before = scrape.csv.stat()
     _, out, _ = scrape("AAPL")
@@ -524,7 +507,6 @@ def test_a_read_only_folder_leaves_the_old_file(scrape):
 
 KILLED = """
 import os, signal, sys, time
-sys.path.insert(0, "tests")
 from yahoo_standin import StandIn
 from forecasting.market.command import main
 from forecasting.market.request import Manners
@@ -564,9 +546,7 @@ def test_killed_at_any_moment_the_file_is_whole(yahoo, tmp_path):
     yahoo.always["AAPL"] = lambda handler: next(turns)(handler)
     draw = random.Random(0).uniform
     moments = [f"{draw(0.4, 2.4):.4f}" for _ in range(100)]
-    run = process("-c", KILLED, yahoo.port, tmp_path, *moments)
-    out, err = run.communicate()
-    assert run.returncode == 0, err
+    out = output("-c", KILLED, yahoo.port, tmp_path, *moments)
     found = [x for x in out.splitlines() if x.startswith("'Date")]
     assert len(found) == 100
     assert set(found) == {repr(prices.to_csv(h)) for h in [old, new]}

@@ -1,22 +1,17 @@
 """scraper.py survives Yahoo and the way to it: the old file or a good one."""
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yahoo_standin as upstream
+from conftest import output
 from yahoo_standin import body, good, status
 
 from forecasting.market.request import Limited, Manners, Refused
 from forecasting.market.yahoo import Client, fetch, retry_after
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_a_good_reply_is_saved_adjusted_and_to_the_byte(yahoo, scrape):
@@ -54,15 +49,8 @@ def test_a_download_leaves_yfinance_as_it_was(yahoo, tmp_path):
         assert str(look()) == before
         print(len(yfinance.Ticker("IBM").history(start="2000-01-01")))
     """
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(yahoo.port), str(tmp_path)],
-        cwd=ROOT / "tests",
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        encoding="utf-8",
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("\n500\n")
+    out = output("-c", code, yahoo.port, tmp_path)
+    assert out.endswith("\n500\n")
 
 
 # ---- faults that may pass: asked again, a bounded number of times
@@ -91,6 +79,7 @@ FAULTS = [
     (body('{"chart": {"result": [{"me'), "not JSON"),
     (body(b'{"chart": "\xff\xfe"}'), "not JSON"),
     (body("[" * 100_000), "not JSON"),
+    (body('{"chart": {"result": [{"meta": {}, "meta": {}}]}}'), "not JSON"),
     (body(b"\x1f\x8bx", Content_Encoding="gzip"), "not JSON"),
     (body(b"\x1f\x8bgarbage", Content_Encoding="gzip"), "connection broke"),
     *[(body(text), "not Yahoo's format") for text in NO_CHART],

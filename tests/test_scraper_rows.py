@@ -123,20 +123,30 @@ def test_an_impossible_value_drops_its_row(chart, scrape, name, value, reason):
 
 FUTURE = [3_000_000_000, 3_000_086_400]
 MISSING = f"missing: {DAYS[20]}, {DAYS[21]}, {DAYS[300]}"
-REPORTED = [
-    (lambda c: null(c, [7]), [7], f"dropped {DAYS[7]}: a price is missing"),
-    (add_closed_days, [], "2001-07-04, 2001-07-07: the exchange was closed"),
-    (in_progress, [-1], f"{DAYS[-1]}: the session is still in progress"),
-    (lambda c: restamp(c, [-2, -1], FUTURE), [-2, -1], "dated in the future"),
-    (lambda c: without(c, [20, 21, 300]), [20, 21, 300], MISSING),
-    (lambda c: listed(c, "LSE", ALL[::2], "GBp"), ALL[1::2], "of XLON are"),
+# An edit, the rows that are not saved, and what is said, if anything.
+EDITED = [
+    (lambda c: null(c, [7]), [7], [f"dropped {DAYS[7]}: a price is missing"]),
+    (add_closed_days, [], ["2001-07-04, 2001-07-07: the exchange was closed"]),
+    (
+        lambda c: restamp(c, [-2, -1], FUTURE),
+        [-2, -1],
+        ["dated in the future"],
+    ),
+    (lambda c: without(c, [20, 21, 300]), [20, 21, 300], [MISSING]),
+    (lambda c: listed(c, "LSE", ALL[::2], "GBp"), ALL[1::2], ["of XLON are"]),
+    (lambda c: reorder(c, SHUFFLED), [], []),
+    (lambda c: reorder(c, [*ALL, 7, 7, 480, 499]), [], []),
+    (lambda c: listed(c, "XXX", ALL[::2]), ALL[1::2], []),  # no calendar
 ]
 
 
-@pytest.mark.parametrize("edit, gone, line", REPORTED)
-def test_what_is_not_saved_is_reported(chart, scrape, edit, gone, line):
+@pytest.mark.parametrize("edit, gone, words", EDITED)
+def test_what_is_sound_is_saved_and_what_is_not_is_reported(
+    chart, scrape, edit, gone, words
+):
     edit(chart)
-    scrape.saves(line, history=HISTORY.drop(HISTORY.index[list(gone)]))
+    left = HISTORY.drop(HISTORY.index[list(gone)])
+    scrape.saves(*words, history=left)
 
 
 def saturdays(chart, rows):
@@ -162,26 +172,6 @@ def test_a_bar_that_was_traded_outweighs_a_calendar(chart, scrape):
 def test_many_bars_at_weekends_are_a_doubt(chart, scrape):
     saturdays(chart, [*range(300, 306)])
     scrape.refuses("6 of 506 rows are of weekends")
-
-
-SOUND = [
-    (lambda c: reorder(c, SHUFFLED), ALL),
-    (lambda c: reorder(c, [*ALL, 7, 7, 480, 499]), ALL),
-    (lambda c: listed(c, "XXX", ALL[::2]), ALL[::2]),  # no calendar known
-]
-
-
-@pytest.mark.parametrize("edit, kept", SOUND)
-def test_what_is_sound_is_saved_without_a_word(chart, scrape, edit, kept):
-    edit(chart)
-    scrape.saves(history=HISTORY.iloc[list(kept)])
-
-
-def test_a_real_fall_of_52_percent_is_kept(scrape):
-    scrape.saves()
-    step = prices.read_csv(scrape.csv)["Close"].pct_change()
-    assert step.min() == pytest.approx(-0.519, abs=1e-3)
-    assert step.idxmin() == pd.Timestamp("2000-09-29")
 
 
 def test_no_volume_and_a_close_past_the_high_by_rounding_are_kept(
@@ -228,11 +218,12 @@ def test_a_bar_in_progress_is_saved_when_it_is_final_or_asked_for(
     final = copy.deepcopy(chart)
     in_progress(chart)
     columns(chart)["volume"][-1] //= 2
-    scrape.saves("still in progress", history=HISTORY[:-1])
+    told = f"dropped {DAYS[-1]}: the session is still in progress"
+    scrape.saves(told, history=HISTORY[:-1])
     assert scrape("AAPL", "--live-bar")[0] == 0
     assert len(prices.read_csv(scrape.csv)) == ROWS
     # Without the option it goes again; that is no history getting shorter.
-    scrape.saves("still in progress", history=HISTORY[:-1])
+    scrape.saves(told, history=HISTORY[:-1])
     yahoo.charts["AAPL"] = final
     scrape.saves()
 
@@ -470,6 +461,11 @@ MALFORMED = [
     ("indicators.quote.0.open", [1.0] * 499, "different lengths"),
     ("indicators.quote.0.close", ..., FORMAT),
     ("indicators.quote.0.close", None, FORMAT),
+    (
+        "indicators.quote.0.close",
+        [None] * ROWS,
+        "no usable row in 500: a price is missing;",
+    ),
     ("indicators.quote.0.close.7", "3.50", "not a number"),
     ("indicators.quote.0.close.7", True, "not a number"),
     ("indicators.quote.0.close.7", [1], "not a number"),
@@ -499,15 +495,6 @@ def test_a_malformed_chart_is_refused_at_once(
     put(chart, path, value)
     scrape.refuses(word)
     assert len(yahoo.times()) == 1
-
-
-def test_a_reply_of_nulls_or_with_a_key_twice_is_refused(yahoo, chart, scrape):
-    text = upstream.document(chart).decode()
-    null(chart, ALL)
-    scrape.refuses("no usable row in 500: a price is missing;")
-    twice = text.replace('"close":', '"open":', 1)
-    yahoo.always["AAPL"] = upstream.body(twice)
-    scrape.refuses("not JSON")
 
 
 # ---- properties
