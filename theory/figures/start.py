@@ -35,7 +35,9 @@ def fading(distance, gradient) -> Figure:
     """What is left of a mark and of its gradient, both (T,), by steps."""
     fig, ax = plt.subplots(figsize=SMALL)
     k = np.arange(len(distance))
-    ax.semilogy(k, distance, **STYLES["LSTM"], label="distance of the states")
+    # Where the states are equal to the last digit there is none to draw.
+    seen = np.where(distance > 0, distance, np.nan)
+    ax.semilogy(k, seen, **STYLES["LSTM"], label="distance of the states")
     ax.semilogy(k, gradient, **STYLES["BiLSTM"], label="gradient")
     ax.set(xlabel="steps after the mark", ylabel="size, log scale")
     ax.legend()
@@ -98,8 +100,8 @@ def sentence(words: list[str]) -> Figure:
         box(ax, t + 0.16, 2.1, "LSTM", edge=ORANGE, size=9)
         box(ax, t, 3.1, "join", size=10)
         arrow(ax, (t - 0.16, 0.1), (t - 0.16, 1), gap=11)
-        arrow(ax, (t + 0.36, 0.1), (t + 0.36, 2.1), gap=11)
-        arrow(ax, (t - 0.3, 1), (t - 0.3, 3.1), colour=BLUE, gap=11)
+        arrow(ax, (t + 0.3, 0.1), (t + 0.3, 2.1), gap=11)
+        arrow(ax, (t - 0.16, 1), (t - 0.16, 3.1), colour=BLUE, gap=11)
         arrow(ax, (t + 0.16, 2.1), (t + 0.16, 3.1), colour=ORANGE, gap=11)
         arrow(ax, (t, 3.1), (t, 3.75))
         if t < n:
