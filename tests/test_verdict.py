@@ -19,7 +19,7 @@ from forecasting.evaluation.significance import (
 from forecasting.evaluation.verdict import KEYS, POOLED
 from forecasting.evaluation.walk_forward import walk_forward
 from forecasting.models.base import Forecast, Forecaster
-from forecasting.models.baselines import Drift, RandomWalk
+from forecasting.models.baselines import EWMA, Drift, RandomWalk
 from forecasting.models.features import session_variance
 from forecasting.models.registry import BASELINES
 from forecasting.pages import plots
@@ -365,6 +365,31 @@ def test_holm_spans_models_tickers_and_horizons(verdict, kind, pooled, models):
     for rank, (_, row) in enumerate(mine.iterrows()):
         running = max(running, (len(mine) - rank) * row[f"p_{kind}"])
         assert row[f"p_{kind}_holm"] == pytest.approx(min(running, 1.0))
+
+
+class Again(Wide):
+    """Wide under another name; its losses differ in rounding only."""
+
+    def predict(self, history, origins):
+        said = super().predict(history, origins)
+        return Forecast(said.loc, said.scale * (1 + 1e-15), said.df)
+
+
+def test_holm_counts_a_forecast_under_two_names_once(monkeypatch):
+    """Whoever says it again makes nobody's p-value larger."""
+    monkeypatch.setitem(BASELINES, "DriftAgain", Drift)
+    twins = {"Again": "Wide", "DriftAgain": "Drift"}
+    models = MODELS | {"EWMA": EWMA()}
+    more = models | {"Again": Again(), "DriftAgain": Drift()}
+    once, twice = (
+        walk_forward(m, HISTORIES, FOLDS, [0]).summary.set_index("model")
+        for m in (models, more)
+    )
+    columns = [f"p_{kind}_holm" for kind in ("crps", "qlike", "point")]
+    assert (once[columns] < 1).any().all()
+    for name in more:
+        expected = once.loc[twins.get(name, name), columns]
+        np.testing.assert_allclose(twice.loc[name, columns], expected)
 
 
 def bars(summary):
