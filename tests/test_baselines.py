@@ -13,6 +13,7 @@ from forecasting.models.baselines import (
     GARCH,
     Climatology,
     Drift,
+    LongClimatology,
     RandomWalk,
     fit_student_t,
     garch_variance,
@@ -84,13 +85,20 @@ def test_ewma_weighs_squared_returns_by_their_age():
         )
 
 
-def test_climatology_is_the_last_250_sessions():
-    model = fitted(Climatology)
-    widths = volatility(model)
+@pytest.mark.parametrize(
+    ("model", "window"), [(Climatology, 250), (LongClimatology, 1000)]
+)
+def test_climatology_is_the_last_sessions(model, window):
+    widths = volatility(fitted(model))
     for k, row in enumerate(ORIGINS):
-        year = RETURNS[row - 249 : row + 1]
-        expected = year.std(ddof=1) * np.sqrt(STEPS)
+        lately = RETURNS[row + 1 - window : row + 1]
+        expected = lately.std(ddof=1) * np.sqrt(STEPS)
         np.testing.assert_allclose(widths[k], expected, rtol=1e-6)
+    # A young stock's are all that it has had, once they are a year.
+    young = RETURNS[max(1, 601 - window) : 601]
+    said = model().fit({"S": PRICES[:500]})
+    width = said.predict(PRICES, np.array([600])).scale / said.scale
+    np.testing.assert_allclose(width, [young.std(ddof=1) * np.sqrt(STEPS)])
 
 
 def test_garch_variance_is_what_arch_forecasts():

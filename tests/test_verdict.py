@@ -19,7 +19,7 @@ from forecasting.evaluation.significance import (
 from forecasting.evaluation.verdict import KEYS, POOLED
 from forecasting.evaluation.walk_forward import walk_forward
 from forecasting.models.base import Forecast, Forecaster
-from forecasting.models.baselines import Drift, RandomWalk
+from forecasting.models.baselines import EWMA, Drift, RandomWalk
 from forecasting.models.features import session_variance
 from forecasting.models.registry import BASELINES
 from forecasting.pages import plots
@@ -138,7 +138,7 @@ def loop(label, forecast, origins, close, past, variance):
                 "absolute": abs(error),
                 "scaled": abs(error) / np.mean(moves),
                 "crps": scoringrules.crps_t(happened, df, loc, scale),
-                "hit": np.nan if loc == 0 else float(loc * moved > 0),
+                "hit": float(loc * moved > 0) if loc * moved else np.nan,
                 "qlike": ratio - np.log(ratio) - 1,
                 "log_score": -np.log(density),
             }
@@ -291,15 +291,16 @@ def test_a_close_that_does_not_move_has_no_direction(seed):
     rests = 1 + np.flatnonzero(np.random.default_rng(seed).random(799) < 0.4)
     history.iloc[rests, :4] = np.nan
     history = history.ffill()
-    moves = np.sign(history["Close"].diff().iloc[-STUDY.block :])
+    moves = history["Close"].diff().iloc[-STUDY.block + 1 :]
+    moves = moves[moves != 0]  # in neither rate
 
     models = {"up": Wide(0.001), "down": Wide(-0.001)}
     summary = walk_forward(models, {"S": history}, 1).summary
     ones = summary[summary["horizon"] == 1].set_index(["model", "ticker"])
     for ticker in ("S", POOLED):
         hits = ones["hit_rate"].xs(ticker, level="ticker")
-        assert hits["up"] == pytest.approx((moves.iloc[1:] > 0).mean())
-        assert hits["down"] == pytest.approx((moves.iloc[1:] < 0).mean())
+        assert hits["up"] == pytest.approx((moves > 0).mean())
+        assert hits["down"] == pytest.approx((moves < 0).mean())
         commoner = ones["majority_rate"].xs(ticker, level="ticker")
         np.testing.assert_allclose(commoner, hits.max())
 
@@ -365,6 +366,31 @@ def test_holm_spans_models_tickers_and_horizons(verdict, kind, pooled, models):
     for rank, (_, row) in enumerate(mine.iterrows()):
         running = max(running, (len(mine) - rank) * row[f"p_{kind}"])
         assert row[f"p_{kind}_holm"] == pytest.approx(min(running, 1.0))
+
+
+class Again(Wide):
+    """Wide under another name; its losses differ in rounding only."""
+
+    def predict(self, history, origins):
+        said = super().predict(history, origins)
+        return Forecast(said.loc, said.scale * (1 + 1e-15), said.df)
+
+
+def test_holm_counts_a_forecast_under_two_names_once(monkeypatch):
+    """Whoever says it again makes nobody's p-value larger."""
+    monkeypatch.setitem(BASELINES, "DriftAgain", Drift)
+    twins = {"Again": "Wide", "DriftAgain": "Drift"}
+    models = MODELS | {"EWMA": EWMA()}
+    more = models | {"Again": Again(), "DriftAgain": Drift()}
+    once, twice = (
+        walk_forward(m, HISTORIES, FOLDS, [0]).summary.set_index("model")
+        for m in (models, more)
+    )
+    columns = [f"p_{kind}_holm" for kind in ("crps", "qlike", "point")]
+    assert (once[columns] < 1).any().all()
+    for name in more:
+        expected = once.loc[twins.get(name, name), columns]
+        np.testing.assert_allclose(twice.loc[name, columns], expected)
 
 
 def bars(summary):

@@ -29,8 +29,8 @@ def losses(
     units of the origin's close, ``scaled`` the absolute error over
     persistence's mean error on the training rows (Hyndman & Koehler 2006),
     ``crps``, ``quantile_1`` and ``quantile_5`` in log return. ``up`` and
-    ``down``: where the close went; one that did not move is neither, so
-    whatever direction was said, it is no ``hit``. ``cover_…`` and ``var_…``
+    ``down``: where the close went. Of one that did not move they are NaN, and
+    so is ``hit``: there was no direction to say. ``cover_…`` and ``var_…``
     say whether the return fell into the central interval, or below the value
     at risk of that many percent.
     """
@@ -80,10 +80,10 @@ def _costs(
         "relative": (error / origin) ** 2,
         "crps": forecast.crps(observed),
         "log_score": forecast.log_score(observed),
-        "up": change > 0,
-        "down": change < 0,
-        # "As today" is no forecast of the direction.
-        "hit": np.where(predicted == 0, np.nan, predicted * change > 0),
+        "up": np.heaviside(change, np.nan),
+        "down": np.heaviside(-change, np.nan),
+        # Nor is "as today" a forecast of the direction.
+        "hit": np.heaviside(predicted * change, np.nan),
     }
     for percent in INTERVALS:
         costs[f"cover_{percent}"] = np.abs(level - 0.5) <= percent / 200

@@ -8,6 +8,12 @@ from scipy import special, stats
 MIXTURE = 30.0  # variance of the mixture: tightest after about a year
 
 
+def same(loss: np.ndarray, rival: np.ndarray) -> bool:
+    """Do two forecasts cost the same on every date, but for rounding?"""
+    usual = np.nan_to_num(np.median(np.abs(rival)), posinf=0)
+    return np.allclose(loss, rival, rtol=1e-12, atol=1e-12 * usual)
+
+
 def diebold_mariano(
     loss: np.ndarray, rival: np.ndarray, horizon: int
 ) -> tuple[float, float]:
@@ -26,9 +32,9 @@ def diebold_mariano(
     Returns
     -------
     tuple
-        The statistic, negative where ``loss`` is the lower, and p. Equal
-        series give (0, 1); series whose difference never varies, too short
-        for the horizon, or with an infinite loss, (NaN, 1).
+        The statistic, negative where ``loss`` is the lower, and p. The
+        ``same`` series give (0, 1); series whose difference never varies,
+        too short for the horizon, or with an infinite loss, (NaN, 1).
 
     Notes
     -----
@@ -39,9 +45,9 @@ def diebold_mariano(
     loss, rival = np.asarray(loss), np.asarray(rival)
     if not np.isfinite([loss, rival]).all():
         return float("nan"), 1.0
-    difference = loss - rival
-    if not difference.any():
+    if same(loss, rival):
         return 0.0, 1.0
+    difference = loss - rival
     n, mean = len(difference), difference.mean()
     correction = (n + 1 - 2 * horizon + horizon * (horizon - 1) / n) / n
     centred = difference - mean

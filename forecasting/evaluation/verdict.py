@@ -23,6 +23,7 @@ from forecasting.evaluation.significance import (
     gain_interval,
     holm,
     kupiec,
+    same,
 )
 from forecasting.models.registry import BASELINES
 from forecasting.settings import STUDY, Settings
@@ -222,6 +223,8 @@ def _summarise(
     tests = _comparisons(daily).assign(ticker=ticker)
     if chosen is None:
         return out, tests
+    # On fewer rows, nothing is the same as another's.
+    tests[[f"as_{kind}" for kind in COMPARED]] = chosen
     return out[out["model"] == chosen], tests[tests["model"] == chosen]
 
 
@@ -264,23 +267,28 @@ def _confidence_sets(daily: pd.DataFrame) -> pd.DataFrame:
 def _comparisons(daily: pd.DataFrame) -> pd.DataFrame:
     """Every model against every baseline, by Diebold–Mariano.
 
-    Every one, as only all tickers together tell which is the best.
+    Every one, as only all tickers together tell which is the best. ``as_…``
+    names the first model with the same losses.
     """
     tests: dict = {}
     for kind, loss in COMPARED.items():
         for horizon in daily.columns.unique("horizon"):
             known = daily[loss][horizon].dropna()
             cost = {model: known[model].to_numpy() for model in known}
+            first = {
+                model: next(m for m in cost if same(mine, cost[m]))
+                for model, mine in cost.items()
+            }
             for model, rival in product(cost, BASELINES):
                 if rival in cost:
                     row = tests.setdefault((horizon, model, rival), {})
                     pair = cost[model], cost[rival]
                     dm, row[f"p_{kind}"] = diebold_mariano(*pair, horizon)
-                    row[f"dm_{kind}"] = dm
+                    row[f"dm_{kind}"], row[f"as_{kind}"] = dm, first[model]
                     row |= zip(
                         _gain(kind), gain_interval(*pair, dm), strict=True
                     )
-    table = pd.DataFrame(tests).T
+    table = pd.DataFrame(tests).T.infer_objects()
     return table.rename_axis(["horizon", "model", "rival"]).reset_index()
 
 
@@ -299,7 +307,8 @@ def _compare(
     The ``p_…_holm`` columns adjust over a family: of one kind of loss, all
     models that are no baselines × tickers × horizons. The pooled rows of
     these models × horizons are a family of their own, and so are the
-    baselines' two; RandomWalk, compared with itself, counts in none.
+    baselines' two; RandomWalk, compared with itself, counts in none. Models
+    of a family with the same losses are one hypothesis, and count once.
     """
     out, tests = (
         pd.concat(part, ignore_index=True)
@@ -318,11 +327,14 @@ def _compare(
             out["rival"] = rival.where(~baseline, "RandomWalk")
             out[AGAINST[kind]] = out["rival"]
         columns = [f"dm_{kind}", f"p_{kind}", *_gain(kind)]
-        found = tests[[*keys, "rival", *columns]]
+        found = tests[[*keys, "rival", *columns, f"as_{kind}"]]
         out = out.merge(found, "left").drop(columns="rival")
     for kind in COMPARED:
-        groups = out[f"p_{kind}"].groupby(family, sort=False)
-        out[f"p_{kind}_holm"] = groups.transform(holm)
+        by = [*family, out["ticker"], out["horizon"], out.pop(f"as_{kind}")]
+        distinct = out[f"p_{kind}"].groupby(by, sort=False).first()
+        adjusted = distinct.groupby(level=[0, 1, 2]).transform(holm)
+        every = adjusted.reindex(pd.MultiIndex.from_arrays(by))
+        out[f"p_{kind}_holm"] = every.to_numpy()
     return out
 
 

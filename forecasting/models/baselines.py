@@ -158,10 +158,18 @@ class EWMA(_ScaledStudentT):
 class Climatology(_ScaledStudentT):
     """Volatility of the last 250 sessions, carried forward."""
 
+    WINDOW = YEAR = 250
+
     def _volatility(self, returns: np.ndarray) -> np.ndarray:
-        year = pd.Series(returns).rolling(250)
-        volatility = np.sqrt(year.var().to_numpy() + TINY)
+        lately = pd.Series(returns).rolling(self.WINDOW, self.YEAR)
+        volatility = np.sqrt(lately.var().to_numpy() + TINY)
         return volatility[:, None] * np.sqrt(self.ahead)
+
+
+class LongClimatology(Climatology):
+    """Volatility of the last 1,000 sessions; of 250 at least, if young."""
+
+    WINDOW = 1000
 
 
 class GARCH(_ScaledStudentT):

@@ -6,6 +6,7 @@ from forecasting.models.baselines import (
     GARCH,
     Climatology,
     Drift,
+    LongClimatology,
     RandomWalk,
 )
 from forecasting.models.regressions import HAR, Linear
@@ -20,8 +21,8 @@ from forecasting.settings import STUDY, Settings
 BASELINES = {
     model.__name__: model
     for model in (
-        *(RandomWalk, Drift, EWMA, Climatology, GARCH, HAR, Linear),
-        *(PoolLinear, PoolAverages),
+        *(RandomWalk, Drift, EWMA, Climatology, LongClimatology, GARCH),
+        *(HAR, Linear, PoolLinear, PoolAverages),
     )
 }
 NETWORKS = {model.__name__: model for model in (Memoryless, LSTM)}

@@ -34,6 +34,7 @@ NAMES = {
     "Drift": "random walk with drift",
     "EWMA": "EWMA volatility",
     "Climatology": "250-session volatility",
+    "LongClimatology": "1,000-session volatility",
     "GARCH": "GARCH",
     "HAR": "HAR on the sessions' ranges",
     "Linear": "linear, on what the LSTM reads",
