@@ -82,7 +82,7 @@ def _costs(
         "log_score": forecast.log_score(observed),
         "up": np.heaviside(change, np.nan),
         "down": np.heaviside(-change, np.nan),
-        # Nor is "as today" a forecast of the direction.
+        # Neither a close at rest nor "as today" has a direction.
         "hit": np.heaviside(predicted * change, np.nan),
     }
     for percent in INTERVALS:
