@@ -306,4 +306,5 @@ def test_the_interval_of_a_gain_is_that_of_the_test():
     assert [low, high] == pytest.approx([x / unit for x in oracle], abs=0.02)
     assert gain == pytest.approx(100 * (1 - loss.mean() / rival.mean()))
     assert (low < 0 < high) == (p > 0.05)
-    assert gain_interval(rival, rival, 0.0) == (0, 0, 0)
+    assert gain_interval(rival, rival, 0.0) == pytest.approx((0, 0, 0))
+    assert np.isnan(gain_interval(rival * 0, rival * 0, 0.0)).all()

@@ -65,9 +65,10 @@ def gain_interval(
     """By how many per cent a forecast costs less, with its 95 % interval.
 
     ``statistic``: Diebold and Mariano's of the two; (gain, low, high), NaN
-    where that is.
+    where that is, or where the rival costs nothing.
     """
-    gain = 100 * (1 - np.mean(loss) / np.mean(rival))
+    unit = np.mean(rival) / 100
+    gain = 100 - np.mean(loss) / unit if unit else float("nan")
     half = 0.0
     if statistic != 0:
         half = stats.t.ppf(0.975, df=len(loss) - 1) * abs(gain / statistic)
