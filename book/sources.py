@@ -10,7 +10,7 @@ from sphinx.project import Project
 
 FRONT = Path(__file__).with_name("front.md")
 LINK = re.compile(r"\[([^][]*)\]\((?!\w+:)([^)#\s]*)(#[^)\s]+)?\)")
-INVITATION = re.compile(r"(?s)\*\*\[An LSTM to touch.*?(?=\n\n)")
+INVITATION = re.compile(r"(?s)New to LSTMs\?.*?(?=\n\n)")
 NOTE = re.compile(r"(?m)^\| \[(.+?)\]\(([\w-]+)\.ipynb\) \|")
 
 path2doc = Project.path2doc

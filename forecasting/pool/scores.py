@@ -173,7 +173,7 @@ def stocks_needed(sizes: list[int], draws: np.ndarray, bar: float) -> list:
     ``draws (sizes, draws)``; between two pools by the logarithm of their
     sizes; infinite where the largest pool is below.
     """
-    found = []
+    found: list[float] = []
     for gains in np.transpose(draws):
         last = max(np.flatnonzero(gains < bar), default=-1)
         if last == -1:
