@@ -246,8 +246,11 @@ def test_the_front_page_says_the_answer_and_opens_doors(walk):
 
 def test_a_link_of_github_leads_to_the_page_of_its_file(walk, address):
     for page, *links in [
-        ("index", "index.html#use-another-stock", "cell/index.html"),
-        ("index", "results/index.html#and-elsewhere"),
+        ("index", "theory/00-start-here.html", "cell/index.html"),
+        (
+            "index",
+            "results/index.html#how-often-were-the-test-folds-looked-at",
+        ),
         ("EDA", "EDA.html#how-big-are-the-moves"),
         ("theory/02-lstm", "theory/01-recurrent-networks.html"),
         ("theory/02-lstm", "theory/cells.html"),

@@ -387,9 +387,9 @@ def test_a_delisted_stock_keeps_its_scores_and_no_outcome_is_made_up(
 
 
 def test_targets_past_a_list_of_holidays_are_said_to_be_guesses(capsys):
-    prices = yahoo_standin.snapshot("AAPL", 100)
+    history = yahoo_standin.snapshot("AAPL", 100)
     for end, known in {"2026-11-20": True, "2026-12-18": False}.items():
-        prices.index = pd.bdate_range(end=end, periods=100)
+        prices = history.set_axis(pd.bdate_range(end=end, periods=100))
         now = close_of("RELIANCE.NS", prices.index[-1])
         origin("RELIANCE.NS", prices, now, NOTHING)
         line = "RELIANCE.NS: holidays after 2026-12-31 are not known; what is"
