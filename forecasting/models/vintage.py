@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from forecasting.files import checksum
 from forecasting.market.prices import PriceError
@@ -244,14 +245,9 @@ def run(
     h = c = np.zeros((len(windows), len(recurrent)))
     for x in windows.swapaxes(0, 1):
         i, f, g, o = np.split(x @ kernel + h @ recurrent + bias, 4, axis=1)
-        c = logistic(f) * c + logistic(i) * np.tanh(g)
-        h = logistic(o) * np.tanh(c)
+        c = expit(f) * c + expit(i) * np.tanh(g)
+        h = expit(o) * np.tanh(c)
     return h @ dense + shift
-
-
-def logistic(x: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(−x)), which overflows nowhere."""
-    return (1 + np.tanh(x / 2)) / 2
 
 
 def nature(prices: pd.DataFrame) -> dict[str, float]:
